@@ -1,0 +1,44 @@
+//! Session descriptions: text to a typed description and back (RFC 8866, JSEP RFC 9429).
+//!
+//! - [`Description`] reads and writes; its parts borrow from the text, and what is not known is kept in
+//!   its place. Nothing here panics, whatever the text; time and memory grow with its length alone.
+//! - [`OpusParameters`] is Opus's fmtp (RFC 7587), typed.
+//! - [`gate`] stands before the call engine: it bounds a stranger's description, holds it to what
+//!   WebRTC requires, and writes it anew in the one form that the engine reads without loss.
+//! - [`localise`] rewrites the engine's own offers and answers so that they say what we mean.
+
+mod attribute;
+mod description;
+mod error;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod gate;
+pub mod localise;
+mod media_line;
+mod opus;
+mod parse;
+mod ptime;
+mod rtp_map;
+mod section;
+mod session;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod words;
+
+pub use attribute::Attribute;
+pub use description::{Description, Line};
+pub use error::{EXCERPT_MAX_BYTES, Error, Position, Rule};
+pub use media_line::{MediaKind, MediaLine};
+pub use opus::OpusParameters;
+pub use ptime::PacketTime;
+pub use rtp_map::{ExtMap, Fmtp, RtcpFeedback, RtpMap, Ssrc, SsrcGroup};
+pub use section::Section;
+pub use session::{Bandwidth, Connection, Origin, Timing};
+pub use streams::{Group, Msid, Rid, RidDirection, Simulcast};
+pub use transport::{CandidateText, Direction, Fingerprint, Setup};
+pub use words::{Fields, Words};
+
+/// The largest RTP payload type: it has seven bits (RFC 3550 section 5.1).
+pub const PAYLOAD_TYPE_MAX: u8 = 127;
