@@ -1,0 +1,93 @@
+//! ALTERNATE-SERVER (RFC 8489 §14.15): where to go instead.
+
+use std::net::SocketAddr;
+
+use super::{Attribute, AttributeError, AttributeType, socket_address};
+use crate::ice::stun::TransactionId;
+
+/// The server that a 300 (Try Alternate) answer names, in clear. To be followed only from a proven answer, and only
+/// so often.
+///
+/// ```
+/// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::AlternateServer};
+/// let address = "[2001:db8::1]:32853".parse()?;
+/// let mut buffer = [0; 64];
+/// let mut writer = MessageWriter::new(&mut buffer, Class::Success, Method::ALLOCATE, [1; 12].into())?;
+/// writer.push(&AlternateServer(address))?;
+/// let found: Option<AlternateServer> = Message::parse(writer.finish())?.get()?;
+/// assert_eq!(found, Some(AlternateServer(address)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AlternateServer(pub SocketAddr);
+
+impl From<SocketAddr> for AlternateServer {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
+impl From<([u8; 4], u16)> for AlternateServer {
+    fn from(address: ([u8; 4], u16)) -> Self {
+        Self(address.into())
+    }
+}
+
+impl Attribute<'_> for AlternateServer {
+    const TYPE: AttributeType = AttributeType::ALTERNATE_SERVER;
+
+    #[inline]
+    fn parse(value: &[u8], _: &TransactionId) -> Result<Self, AttributeError> {
+        socket_address::parse_plain(value, Self::TYPE).map(Self)
+    }
+
+    #[inline]
+    fn value_bytes(&self) -> usize {
+        socket_address::value_bytes(&self.0)
+    }
+
+    #[inline]
+    fn write(&self, value: &mut [u8], _: &TransactionId) {
+        socket_address::write_plain(&self.0, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: [u8; 12] = [0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae];
+
+    #[test]
+    fn both_families_have_their_wire_form() {
+        let v4 = [0x00, 0x01, 0x80, 0x55, 0xc0, 0x00, 0x02, 0x01];
+        let v6 = [
+            0x00, 0x02, 0x80, 0x55, 0x20, 0x01, 0x0d, 0xb8, 0x12, 0x34, 0x56, 0x78, 0x00, 0x11, 0x22, 0x33,
+            0x44, 0x55, 0x66, 0x77,
+        ];
+        for (wire, address) in
+            [(&v4[..], "192.0.2.1:32853"), (&v6[..], "[2001:db8:1234:5678:11:2233:4455:6677]:32853")]
+        {
+            let expected = AlternateServer(address.parse().unwrap());
+            assert_eq!(AlternateServer::parse(wire, &ID.into()), Ok(expected));
+            let mut written = vec![0xff; expected.value_bytes()];
+            expected.write(&mut written, &ID.into());
+            assert_eq!(written, wire);
+        }
+    }
+
+    #[test]
+    fn other_families_and_lengths_are_refused() {
+        let parse = |value: &[u8]| AlternateServer::parse(value, &ID.into());
+        assert!(matches!(parse(&[0, 3, 0, 0, 0, 0, 0, 0]), Err(AttributeError::Value { found: 3, .. })));
+        for length in (0..30).filter(|length| *length != 8) {
+            let mut value = vec![0; length];
+            if let Some(family) = value.get_mut(1) {
+                *family = 1;
+            }
+            assert!(matches!(parse(&value), Err(AttributeError::Length { found, .. }) if found == length));
+        }
+        let v6_cut_short = [0, 2, 0, 0, 0, 0, 0, 0];
+        assert!(matches!(parse(&v6_cut_short), Err(AttributeError::Length { found: 8, .. })));
+    }
+}
