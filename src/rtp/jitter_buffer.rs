@@ -1,0 +1,565 @@
+//! When each frame is played: the jitter buffer.
+//!
+//! A sans-IO machine. Packets go in with [`handle_packet`](JitterBuffer::handle_packet) as they arrive. Whoever
+//! renders calls [`begin`](JitterBuffer::begin) at each pull of samples, then [`decide`](JitterBuffer::decide) for as
+//! long as it holds too few samples, and asks [`steer`](JitterBuffer::steer) whether to play a little faster or slower.
+//!
+//! # The clock
+//!
+//! Packets carry media time, arrivals are on our clock. One line through the first packet relates the two; a packet's
+//! *delay* is how far above that line it arrived, and playout's *lag* is how far above it a sample is heard. Lag at
+//! the moment when a frame is needed must not be below the frame's delay. Everything is a comparison of the two, so
+//! neither the network's own delay nor the difference of the two clocks has to be known; drift moves both alike.
+//!
+//! # Lag, phase and quantum
+//!
+//! A pull of `n` samples needs all its frames at its beginning, so of the lag at a pull only what is left after
+//! subtracting the frame's place within the pull serves to wait for it. Lag that is lost in this way, and samples that
+//! are left over after every pull, are waste; [`steer`](JitterBuffer::steer) offers both, and lag above the target, as
+//! excess. Lag below a pull's length cannot be won by playing faster as long as pulls come at their times: the pull
+//! is the quantum.
+//!
+//! # Lateness
+//!
+//! A frame that is not there when it is due is concealed. Should it come while its time is being concealed, the rest
+//! of it is played; as much of its beginning as the target asks for is played too, which is how playout falls back.
+
+use std::time::Instant;
+
+use super::buffer::{Copy, Frame, Inserted, PacketBuffer};
+use super::decision::{Decision, Steering, Unplayed};
+use super::seen::Seen;
+use super::target::{Target, TargetSettings};
+use super::window::RecentLeast;
+use super::{JitterStats, Packet, PayloadFormat, RtpTimestamp, Samples, red};
+
+/// Delay above the first packet's at which playout begins: enough for a quiet network. A busy one shows itself within
+/// the first frames and playout falls back as they come late.
+const START_DELAY_US: i64 = 1500;
+/// Concealment is made in pieces of this length, or of a frame where that is shorter: Opus' speech coder cannot
+/// conceal less, and what turns out not to be needed gives way.
+const CONCEALMENT: Samples = Samples::from_ms(10);
+/// A frame that comes while it is being concealed loses at most so much of its beginning; the rest is played late and
+/// caught up with.
+const MAX_SKIP: Samples = Samples::from_ms(10);
+/// A gap may be played so much longer or shorter than it was, where that moves the lag to its target.
+const MAX_GAP_CHANGE: Samples = Samples::from_ms(20);
+/// Longer than any pull.
+const FOREVER: Samples = Samples(i64::MAX / 4);
+/// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
+const MAX_GIVEN_UP: i64 = 64;
+/// Packets on another timeline, one after the other, that make it the new one, and the time over which they come:
+/// one liar does not move playout, and a burst after a stall is not a new timeline.
+const FOREIGN_PACKETS: u32 = 3;
+/// See [`FOREIGN_PACKETS`].
+const FOREIGN_US: i64 = 40_000;
+/// How far apart delays on a new timeline may be to count as one.
+const FOREIGN_SPREAD_US: i64 = 50_000;
+
+/// The jitter buffer of one stream at a time. See the [module](self).
+#[derive(Debug, Clone)]
+pub struct JitterBuffer {
+    buffer: PacketBuffer,
+    target: Target,
+    seen: Seen,
+    origin: Option<Origin>,
+    play: Play,
+    foreign: Option<Foreign>,
+    pull: Pull,
+    /// The frame last handed out: its payload is borrowed by the decision.
+    current: Option<Frame>,
+    /// Length of the frames of late.
+    frame: Samples,
+    stats: JitterStats,
+}
+
+/// The point through which the line between media time and our clock goes.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    ssrc: u32,
+    timestamp: RtpTimestamp,
+    at: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Play {
+    /// Nothing has come yet.
+    Empty,
+    /// The first packet has come; its playout is due at a moment on our clock.
+    Starting { due_us: i64 },
+    /// Playing.
+    Running(Head),
+}
+
+/// Where playout stands at the end of what was decoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Head {
+    /// Media time of the next sample to be decoded.
+    next: RtpTimestamp,
+    /// Samples made up since then.
+    made_up: Samples,
+    /// Whether the sender went quiet on purpose with its last frame.
+    quiet: bool,
+}
+
+/// Packets that came on another timeline.
+#[derive(Debug, Clone, Copy)]
+struct Foreign {
+    delay_us: i64,
+    since_us: i64,
+    packets: u32,
+}
+
+/// What the pulls of late looked like.
+#[derive(Debug, Clone, Default)]
+struct Pull {
+    now_us: i64,
+    wanted: Samples,
+    unplayed: Samples,
+    /// Least lag, in microseconds, at the beginning of a pull.
+    lag: RecentLeast,
+    /// Greatest place of a frame within its pull, negated.
+    phase: RecentLeast,
+    /// Length of the longest pull, negated.
+    longest: RecentLeast,
+    /// Samples left over after every pull.
+    left_over: RecentLeast,
+}
+
+impl JitterBuffer {
+    /// An empty buffer.
+    pub fn new(settings: TargetSettings) -> JitterBuffer {
+        JitterBuffer {
+            buffer: PacketBuffer::default(),
+            target: Target::new(settings),
+            seen: Seen::default(),
+            origin: None,
+            play: Play::Empty,
+            foreign: None,
+            pull: Pull::default(),
+            current: None,
+            frame: Samples::from_ms(20),
+            stats: JitterStats::default(),
+        }
+    }
+
+    // ---- packets ----------------------------------------------------------------------------------------------
+
+    /// Takes a packet in.
+    pub fn handle_packet(&mut self, packet: &Packet) {
+        self.stats.received += 1;
+        if self.origin.is_none_or(|origin| origin.ssrc != packet.ssrc) {
+            self.restart(packet);
+        }
+        let delay_us = self.delay_us(packet.timestamp, packet.arrival);
+        if self.target.is_foreign(delay_us) {
+            if !self.on_foreign(delay_us, packet) {
+                self.stats.discarded += 1;
+                return;
+            }
+        } else {
+            self.foreign = None;
+        }
+        match packet.format {
+            PayloadFormat::Opus => {
+                self.on_block(packet, Copy::Primary, Samples::ZERO, 0..packet.payload.len())
+            }
+            PayloadFormat::Red => self.on_red(packet),
+        }
+    }
+
+    fn on_red(&mut self, packet: &Packet) {
+        let Ok(blocks) = red::parse(&packet.payload) else {
+            self.stats.discarded += 1;
+            return;
+        };
+        self.on_block(packet, Copy::Primary, Samples::ZERO, blocks.primary().bytes.clone());
+        for block in blocks.redundant() {
+            if !block.offset.is_empty() && !block.bytes.is_empty() {
+                self.on_block(packet, Copy::Redundant, block.offset, block.bytes.clone());
+            }
+        }
+    }
+
+    /// Takes one copy of one frame in.
+    fn on_block(&mut self, packet: &Packet, copy: Copy, age: Samples, bytes: std::ops::Range<usize>) {
+        let timestamp = packet.timestamp - age;
+        let Some(frame) = Frame::new(timestamp, packet.arrival, copy, &packet.payload, bytes) else {
+            self.stats.discarded += u64::from(copy == Copy::Primary);
+            return;
+        };
+        let info = frame.info;
+        if copy == Copy::Redundant && self.is_before_the_stream(timestamp) {
+            return;
+        }
+        let delay_us = self.delay_us(timestamp, packet.arrival);
+        if self.seen.insert(timestamp) {
+            self.target.observe(delay_us, info.duration);
+        }
+        if copy == Copy::Primary {
+            self.frame = info.duration;
+            let repaired = timestamp - info.frame;
+            if info.has_fec && !self.is_before_the_stream(repaired) && self.seen.insert(repaired) {
+                self.target.observe(self.delay_us(repaired, packet.arrival), info.frame);
+            }
+        }
+        if let Play::Running(head) = self.play
+            && frame.end() <= head.next
+        {
+            let own = copy == Copy::Primary;
+            self.stats.discarded += u64::from(own);
+            self.stats.late += u64::from(own && self.seen.given_up(timestamp));
+            return;
+        }
+        if self.buffer.insert(frame) == Inserted::Duplicate && copy == Copy::Primary {
+            self.stats.discarded += 1;
+        }
+    }
+
+    /// Playout begins with the first packet, not with what it repeats.
+    fn is_before_the_stream(&self, timestamp: RtpTimestamp) -> bool {
+        self.origin.is_some_and(|origin| timestamp < origin.timestamp)
+    }
+
+    /// A packet on another timeline. `true` when there have been enough of them and playout has moved over.
+    fn on_foreign(&mut self, delay_us: i64, packet: &Packet) -> bool {
+        let now_us = self.clock_us(packet.arrival);
+        let foreign = match self.foreign {
+            Some(seen) if (delay_us - seen.delay_us).abs() <= FOREIGN_SPREAD_US => {
+                Foreign { packets: seen.packets.saturating_add(1), ..seen }
+            }
+            _ => Foreign { delay_us, since_us: now_us, packets: 1 },
+        };
+        self.foreign = Some(foreign);
+        if foreign.packets < FOREIGN_PACKETS || now_us - foreign.since_us < FOREIGN_US {
+            return false;
+        }
+        self.restart(packet);
+        true
+    }
+
+    /// Begins a timeline with `packet`.
+    fn restart(&mut self, packet: &Packet) {
+        self.stats.restarts += u64::from(self.origin.is_some());
+        self.origin = Some(Origin { ssrc: packet.ssrc, timestamp: packet.timestamp, at: packet.arrival });
+        self.buffer.clear();
+        self.seen.clear();
+        self.foreign = None;
+        self.target.restart(0, START_DELAY_US);
+        self.pull = Pull::default();
+        self.play = Play::Starting { due_us: START_DELAY_US };
+    }
+
+    // ---- clocks -----------------------------------------------------------------------------------------------
+
+    /// Our clock, in microseconds since the timeline began.
+    fn clock_us(&self, at: Instant) -> i64 {
+        let Some(origin) = self.origin else { return 0 };
+        match at.checked_duration_since(origin.at) {
+            Some(after) => after.as_micros() as i64,
+            None => -(origin.at.duration_since(at).as_micros() as i64),
+        }
+    }
+
+    /// How far above the line a moment is for a sample of media time `timestamp`.
+    fn delay_us(&self, timestamp: RtpTimestamp, at: Instant) -> i64 {
+        self.clock_us(at) - self.line_us(timestamp)
+    }
+
+    fn line_us(&self, timestamp: RtpTimestamp) -> i64 {
+        self.origin.map_or(0, |origin| timestamp.since(origin.timestamp).us())
+    }
+
+    /// When a paced sink should begin its clock, so that a pull falls right behind the arrival of each frame.
+    /// `None` until the first packet.
+    pub fn poll_playout(&self) -> Option<Instant> {
+        match self.play {
+            Play::Starting { due_us } => {
+                let origin = self.origin?;
+                Some(origin.at + std::time::Duration::from_micros(due_us.max(0) as u64))
+            }
+            _ => None,
+        }
+    }
+
+    // ---- pulls ------------------------------------------------------------------------------------------------
+
+    /// A pull of `wanted` samples begins at `now`, with `unplayed` at hand.
+    pub fn begin(&mut self, now: Instant, wanted: Samples, unplayed: Unplayed) {
+        let now_us = self.clock_us(now);
+        self.pull.now_us = now_us;
+        self.pull.longest.observe(-wanted.0, now_us);
+        self.pull.wanted = wanted;
+        self.pull.unplayed = unplayed.real + unplayed.made_up;
+        let Play::Running(head) = self.play else { return };
+        if head.made_up > Samples::ZERO {
+            return;
+        }
+        let heard = head.next - unplayed.real;
+        let lag_us = now_us - self.line_us(heard);
+        self.pull.lag.observe(lag_us, now_us);
+        // Frames decoded ahead of their time are not left over by the pulls.
+        self.pull.left_over.observe(unplayed.real.0 % self.frame.0.max(1), now_us);
+    }
+
+    /// The playout delay at the last pull above the fastest packets' delay.
+    pub fn lag(&self) -> Option<Samples> {
+        let lag_us = self.pull.lag.get()?;
+        Some(Samples::from_us(lag_us - self.target.floor_us()))
+    }
+
+    /// Media time of what is heard next, with `unplayed` at hand; `None` while that is made up.
+    pub fn heard(&self, unplayed: Unplayed) -> Option<RtpTimestamp> {
+        match self.play {
+            Play::Running(head) if head.made_up.is_empty() => Some(head.next - unplayed.real),
+            _ => None,
+        }
+    }
+
+    /// The target above the fastest packets' delay.
+    pub fn target(&self) -> Samples {
+        Samples::from_us(self.target.us() - self.target.floor_us())
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> JitterStats {
+        self.stats
+    }
+
+    /// How many frames wait.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Media time of what waits, from its first sample to its last.
+    pub fn waiting_span(&self) -> Samples {
+        self.buffer.span()
+    }
+
+    /// Length of the frames of late.
+    pub fn frame(&self) -> Samples {
+        self.frame
+    }
+
+    /// How far playout is from its target. Waits until enough pulls have been seen.
+    pub fn steer(&self) -> Steering {
+        let (Some(lag_us), Some(phase), Some(left_over)) =
+            (self.pull.lag.get(), self.pull.phase.get(), self.pull.left_over.get())
+        else {
+            return Steering::default();
+        };
+        let (phase, quantum) = match self.quantum() {
+            Some(quantum) => (Samples(-phase), quantum),
+            None => (self.longest_pull(), Samples(1)),
+        };
+        let slack = Samples::from_us(lag_us - self.target.us()) - phase;
+        if slack < Samples::ZERO {
+            return Steering { excess: slack };
+        }
+        let whole = Samples(slack.0 / quantum.0 * quantum.0);
+        Steering { excess: Samples(left_over) + whole }
+    }
+
+    /// Steps in which playing faster brings frames forward, see the module's head. `None` when pulls and frames have
+    /// no common measure: then a frame may fall anywhere within a pull, and any step does something.
+    fn quantum(&self) -> Option<Samples> {
+        let (pull, frame) = (self.longest_pull().0, self.frame.0);
+        let aligned =
+            pull == self.pull.wanted.0 && pull > 0 && (frame % pull == 0 || pull % frame.max(1) == 0);
+        aligned.then_some(Samples(pull))
+    }
+
+    fn longest_pull(&self) -> Samples {
+        self.pull.longest.get().map_or(self.pull.wanted, |negated| Samples(-negated))
+    }
+
+    /// Playout was moved by `by`: positive when samples were taken out, so that less lag is left.
+    pub fn moved(&mut self, by: Samples) {
+        self.pull.lag.shift(-by.us());
+        let left = self.pull.left_over.get().unwrap_or(0);
+        self.pull.left_over.shift(-by.0.clamp(0, left.max(0)));
+    }
+
+    // ---- decisions --------------------------------------------------------------------------------------------
+
+    /// What to do next, when what is unplayed does not reach to the end of the pull. Samples that were made up count
+    /// as absent: the frame that they stand for may have come by now.
+    pub fn decide(&mut self, unplayed: Unplayed) -> Decision<'_> {
+        match self.play {
+            Play::Empty => Decision::Silence { samples: self.pull.wanted },
+            Play::Starting { due_us } => self.on_starting(due_us, unplayed),
+            Play::Running(head) => self.on_running(head, unplayed),
+        }
+    }
+
+    /// The next frame ahead of its time, for changing the tempo; `None` unless it is there and nothing is amiss.
+    pub fn decode_ahead(&mut self, unplayed: Unplayed) -> Option<Decision<'_>> {
+        let Play::Running(head) = self.play else { return None };
+        let first = self.buffer.first()?;
+        if first.timestamp != head.next || !head.made_up.is_empty() {
+            return None;
+        }
+        Some(self.decode(head, unplayed, Samples::ZERO))
+    }
+
+    fn on_starting(&mut self, due_us: i64, unplayed: Unplayed) -> Decision<'_> {
+        let at_us = self.pull.now_us + (unplayed.real + unplayed.made_up).us();
+        let room = if self.quantum().is_some() { Samples::ZERO } else { self.longest_pull() };
+        let wait = Samples::from_us(due_us - at_us) + room;
+        if !wait.is_empty() {
+            return Decision::Silence { samples: wait };
+        }
+        let Some(first) = self.buffer.first() else {
+            return Decision::Silence { samples: self.pull.wanted };
+        };
+        let head = Head { next: first.timestamp, made_up: unplayed.made_up, quiet: false };
+        self.play = Play::Running(head);
+        self.on_running(head, unplayed)
+    }
+
+    fn on_running(&mut self, head: Head, unplayed: Unplayed) -> Decision<'_> {
+        self.buffer.drop_before(head.next);
+        self.drop_overdue(head, unplayed);
+        let Play::Running(head) = self.play else { unreachable!("dropping does not stop playout") };
+        let heard = head.made_up - unplayed.made_up;
+        let Some(first) = self.buffer.first() else { return self.conceal(head, unplayed, FOREVER) };
+        let gap = first.timestamp.since(head.next);
+        if gap.is_empty() {
+            return self.decode(head, unplayed, heard);
+        }
+        let repair = first.info.frame;
+        if first.info.has_fec && gap <= repair && heard < gap {
+            return self.decode_fec(head, unplayed, heard, repair);
+        }
+        let wait = self.gap_to_wait(head, unplayed, first.timestamp, gap) - heard;
+        if wait.is_empty() {
+            return self.decode(head, unplayed, heard);
+        }
+        self.conceal(head, unplayed, wait)
+    }
+
+    /// Lag at which a sample of media time `timestamp` would be heard behind what is real and unplayed.
+    fn lag_us(&self, timestamp: RtpTimestamp, unplayed: Unplayed) -> i64 {
+        self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
+    }
+
+    /// Frames that could only be played beyond the greatest delay allowed are given up, as long as newer ones wait.
+    fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) {
+        let ceiling_us = self.target.ceiling_us();
+        let mut next = head.next;
+        while let Some(first) = self.buffer.first() {
+            let overdue = self.lag_us(first.end(), unplayed) >= ceiling_us;
+            if !overdue || self.buffer.len() < 2 {
+                break;
+            }
+            let (timestamp, end) = (first.timestamp, first.end());
+            self.seen.give_up(timestamp);
+            self.stats.lost_samples += end.since(next.max(timestamp)).len() as u64;
+            next = end;
+            self.buffer.pop();
+        }
+        if next != head.next {
+            self.play = Play::Running(Head { next, ..head });
+        }
+    }
+
+    /// How much of a gap of media time to make up for before going on with the frame behind it: the gap, bent
+    /// towards what brings the lag to its target. After silence on purpose only the target counts.
+    fn gap_to_wait(&self, head: Head, unplayed: Unplayed, timestamp: RtpTimestamp, gap: Samples) -> Samples {
+        let heard = head.made_up - unplayed.made_up;
+        let to_target = Samples::from_us(self.target.us() - self.lag_us(timestamp, unplayed)) + heard;
+        let bend = if head.quiet { gap } else { MAX_GAP_CHANGE };
+        let least = (gap - bend).max(Samples(gap.0 / 2)).max(Samples::ZERO);
+        let least = if head.quiet { Samples::ZERO } else { least };
+        to_target.clamp(least, gap + bend)
+    }
+
+    /// Makes up for `wait` from the end of what is real, or for the rest of the pull if that is shorter.
+    fn conceal(&mut self, mut head: Head, unplayed: Unplayed, wait: Samples) -> Decision<'_> {
+        let short = self.pull.wanted - unplayed.real;
+        if unplayed.made_up < wait.min(short) {
+            let samples = CONCEALMENT.min(self.frame);
+            head.made_up += samples;
+            self.play = Play::Running(head);
+            return Decision::Conceal { samples, quiet: head.quiet };
+        }
+        if wait < short {
+            return Decision::Settle { samples: wait };
+        }
+        Decision::PlayMadeUp
+    }
+
+    fn decode(&mut self, head: Head, unplayed: Unplayed, heard: Samples) -> Decision<'_> {
+        let Some(frame) = self.buffer.pop() else { return Decision::PlayMadeUp };
+        let gap = frame.timestamp.since(head.next);
+        let skip = self.skip(&frame, unplayed, heard, gap);
+        self.note_phase(unplayed);
+        self.note_gap(head, gap);
+        let heard_us = self.pull.now_us + unplayed.real.us();
+        self.stats.waited_us += (heard_us - self.clock_us(frame.arrival)).max(0) as u64;
+        match frame.copy {
+            Copy::Primary => self.stats.frames_primary += 1,
+            Copy::Redundant => self.stats.frames_redundant += 1,
+        }
+        self.play =
+            Play::Running(Head { next: frame.end(), made_up: Samples::ZERO, quiet: frame.info.is_dtx });
+        let seam = head.made_up != gap || !skip.is_empty();
+        let frame = self.current.insert(frame);
+        Decision::Decode {
+            payload: frame.payload(),
+            timestamp: frame.timestamp,
+            samples: frame.info.duration,
+            skip,
+            seam,
+        }
+    }
+
+    fn decode_fec(
+        &mut self,
+        head: Head,
+        unplayed: Unplayed,
+        heard: Samples,
+        repair: Samples,
+    ) -> Decision<'_> {
+        let Some(first) = self.buffer.first() else { return Decision::PlayMadeUp };
+        let (start, end) = (first.timestamp - repair, first.timestamp);
+        let before = head.next.since(start).max(Samples::ZERO);
+        let skip = (before + heard).min(repair);
+        self.stats.frames_fec += 1;
+        self.current = Some(first.clone());
+        self.note_phase(unplayed);
+        self.play = Play::Running(Head { next: end, made_up: Samples::ZERO, quiet: false });
+        let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
+        let seam = !head.made_up.is_empty() || !skip.is_empty();
+        Decision::DecodeFec { payload, timestamp: start, samples: repair, skip, seam }
+    }
+
+    /// How much of a frame's beginning to leave out: what overlaps with what was played, what passes the greatest
+    /// delay, and of what was concealed in its stead as much as is not wanted as lag.
+    fn skip(&self, frame: &Frame, unplayed: Unplayed, heard: Samples, gap: Samples) -> Samples {
+        let overlap = (-gap).max(Samples::ZERO);
+        let lag_us = self.lag_us(frame.timestamp + overlap, unplayed);
+        let over_target = Samples::from_us(lag_us - self.target.us());
+        let over_ceiling = Samples::from_us(lag_us - self.target.ceiling_us());
+        let concealed = if gap.0 > 0 { (heard - gap).max(Samples::ZERO) } else { heard };
+        let neutral = over_target.min(concealed).min(MAX_SKIP).max(Samples::ZERO);
+        (overlap + neutral.max(over_ceiling)).min(frame.info.duration)
+    }
+
+    fn note_phase(&mut self, unplayed: Unplayed) {
+        if unplayed.real >= self.pull.wanted {
+            return;
+        }
+        let now_us = self.pull.now_us;
+        self.pull.phase.observe(-unplayed.real.0, now_us);
+    }
+
+    fn note_gap(&mut self, head: Head, gap: Samples) {
+        if gap > Samples::ZERO && !head.quiet {
+            self.stats.lost_samples += gap.len() as u64;
+            for slot in 0..(gap.0 / self.frame.0.max(1)).min(MAX_GIVEN_UP) {
+                self.seen.give_up(head.next + Samples(slot * self.frame.0));
+            }
+        }
+    }
+}

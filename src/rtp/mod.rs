@@ -1,0 +1,34 @@
+//! Sequence and timestamp arithmetic, RED, the jitter buffer and its playout decisions.
+//!
+//! Nothing here knows a codec beyond the head of an Opus packet, a socket or a clock: packets come in with their
+//! arrival time, and decisions go out.
+//!
+//! - [`Seq`], [`RtpTimestamp`], [`Samples`]: counters that do not wrap, time in samples at 48 kHz;
+//! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
+//! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing.
+
+mod buffer;
+mod decision;
+mod histogram;
+mod jitter_buffer;
+mod packet;
+pub mod red;
+mod seen;
+mod seq;
+mod stats;
+mod target;
+mod timestamp;
+mod toc;
+mod window;
+
+pub use decision::{Decision, Steering, Unplayed};
+pub use jitter_buffer::JitterBuffer;
+pub use packet::{Packet, PayloadFormat};
+pub use seq::{Seq, SeqExtender};
+pub use stats::JitterStats;
+pub use target::TargetSettings;
+pub use timestamp::{CLOCK_HZ, RtpTimestamp, Samples, TimestampExtender};
+pub use toc::{MAX_PACKET_DURATION, OpusMode, OpusPacketInfo};
+
+#[cfg(test)]
+mod tests;

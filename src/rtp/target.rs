@@ -1,0 +1,202 @@
+//! How much delay is worth its cost.
+//!
+//! More delay is heard as a slower conversation, less as frames that are not there when they are due. Both are put
+//! on one scale, milliseconds, and the target is where their sum is least:
+//!
+//! ```text
+//! cost(d) = d + price x ( EVENT x P(late)  +  (1 - EVENT) x E[share of the frame that is missed] )
+//! ```
+//!
+//! over the delays at which frames became available of late, by whichever copy came first. A frame that redundancy
+//! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays.
+
+use super::Samples;
+use super::histogram::{BIN_US, Histogram};
+
+/// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
+/// frame's cost falls due however small the lateness.
+const EVENT_SHARE: f32 = 0.4;
+/// Kept above the computed optimum: scheduling of our own threads, and the width of a bin.
+const MARGIN_US: i64 = 700;
+/// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
+/// rise again costs two changes of tempo.
+const FALL_US_PER_SECOND: i64 = 60_000;
+
+/// Finds the delay with the least cost.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    delays: Histogram,
+    settings: TargetSettings,
+    /// Scratch for the cost search: integral of the share that is later, by bin from the top.
+    later: Vec<f32>,
+    target_us: i64,
+    floor_us: i64,
+}
+
+/// What the target trades against what.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TargetSettings {
+    /// Delay in milliseconds that one percent of frames missed is worth.
+    pub ms_per_percent: f32,
+    /// Time constant with which arrivals are forgotten, in milliseconds.
+    pub memory_ms: f32,
+    /// Delay above the fastest packets that is never exceeded, in milliseconds.
+    pub max_delay_ms: u32,
+}
+
+impl Default for TargetSettings {
+    fn default() -> TargetSettings {
+        TargetSettings { ms_per_percent: 10.0, memory_ms: 2000.0, max_delay_ms: 400 }
+    }
+}
+
+impl Target {
+    /// Nothing seen yet.
+    pub(super) fn new(settings: TargetSettings) -> Target {
+        Target {
+            delays: Histogram::default(),
+            settings,
+            later: Vec::with_capacity(2048),
+            target_us: 0,
+            floor_us: 0,
+        }
+    }
+
+    /// Begins again with a stream whose first frame came at `delay_us`.
+    pub(super) fn restart(&mut self, delay_us: i64, start_us: i64) {
+        self.delays.clear();
+        self.target_us = delay_us + start_us;
+        self.floor_us = delay_us;
+    }
+
+    /// Takes in that a frame of `frame` became available at `delay_us`, and finds the new target.
+    pub(super) fn observe(&mut self, delay_us: i64, frame: Samples) {
+        let frame_ms = frame.ms() as f32;
+        self.delays.fade((-frame_ms / self.settings.memory_ms).exp());
+        self.delays.observe(delay_us, frame_ms);
+        self.floor_us = self.delays.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
+        let ceiling = self.floor_us + i64::from(self.settings.max_delay_ms) * 1000;
+        let wanted = (self.cheapest(frame) + MARGIN_US).min(ceiling);
+        let fall = (f64::from(frame_ms) * FALL_US_PER_SECOND as f64 / 1000.0) as i64;
+        self.target_us = wanted.max((self.target_us - fall).min(ceiling));
+    }
+
+    /// The delay to play at, in microseconds on the clock of the observations.
+    pub(super) fn us(&self) -> i64 {
+        self.target_us
+    }
+
+    /// The delay of the fastest packets, on the same clock.
+    pub(super) fn floor_us(&self) -> i64 {
+        self.floor_us
+    }
+
+    /// The delay that must not be exceeded, on the same clock.
+    pub(super) fn ceiling_us(&self) -> i64 {
+        self.floor_us + i64::from(self.settings.max_delay_ms) * 1000
+    }
+
+    /// Whether `delay_us` is so far from what was seen that it is another timeline, not jitter.
+    pub(super) fn is_foreign(&self, delay_us: i64) -> bool {
+        /// Above the ceiling: more than any playout could use. Below the floor: a faster route saves tens of
+        /// milliseconds, not this much.
+        const JUMP_US: i64 = 500_000;
+        delay_us > self.ceiling_us() + JUMP_US || delay_us < self.floor_us - JUMP_US
+    }
+
+    /// Walks the histogram from the top down. At each edge `d`, `later` is P(delay > d) and `area` its integral
+    /// above d; a frame's missed share is the area between d and d + frame, over the frame.
+    fn cheapest(&mut self, frame: Samples) -> i64 {
+        let price = self.settings.ms_per_percent * 100.0;
+        let frame_bins = ((frame.us() / BIN_US) as usize).max(1);
+        self.later.clear();
+        let (mut later, mut area) = (0.0f32, 0.0f32);
+        let (mut best_us, mut best_cost) = (self.floor_us, f32::INFINITY);
+        let mut base_us = None;
+        for (index, (edge_us, share)) in self.delays.downwards().enumerate() {
+            let base = *base_us.get_or_insert(edge_us);
+            self.later.push(area);
+            let beyond = if index >= frame_bins { self.later[index - frame_bins] } else { 0.0 };
+            let missed = (area - beyond) / frame_bins as f32;
+            let cost = (edge_us - base) as f32 / 1000.0
+                + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
+            if cost <= best_cost {
+                (best_cost, best_us) = (cost, edge_us);
+            }
+            later += share;
+            area += later;
+        }
+        best_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Samples = Samples::from_ms(20);
+
+    fn ms(us: i64) -> f64 {
+        us as f64 / 1000.0
+    }
+
+    #[test]
+    fn on_a_quiet_network_it_is_a_millisecond_or_two() {
+        let mut target = Target::new(TargetSettings::default());
+        target.restart(0, 2000);
+        for n in 0..200 {
+            target.observe(n % 4 * 80, FRAME);
+        }
+        assert!((700..=1500).contains(&target.us()), "{}", target.us());
+    }
+
+    #[test]
+    fn one_stray_packet_in_seconds_is_not_worth_waiting_for() {
+        let mut target = Target::new(TargetSettings::default());
+        target.restart(0, 2000);
+        for n in 0..500 {
+            target.observe(if n % 200 == 199 { 80_000 } else { 200 }, FRAME);
+        }
+        assert!(target.us() < 5_000, "{}", target.us());
+    }
+
+    #[test]
+    fn repairs_that_pay_are_waited_for() {
+        let mut target = Target::new(TargetSettings::default());
+        target.restart(0, 2000);
+        for n in 0..500 {
+            target.observe(if n % 10 == 9 { 20_200 } else { 200 }, FRAME);
+        }
+        assert!((20_500..=22_000).contains(&target.us()), "one in ten comes a frame later: {}", target.us());
+    }
+
+    #[test]
+    fn it_rises_at_once_and_falls_within_two_seconds() {
+        let mut target = Target::new(TargetSettings::default());
+        target.restart(0, 2000);
+        for _ in 0..200 {
+            target.observe(200, FRAME);
+        }
+        for n in 0..10 {
+            target.observe(60_000 + n, FRAME);
+        }
+        assert!(target.us() > 55_000, "{}", ms(target.us()));
+        for _ in 0..100 {
+            target.observe(200, FRAME);
+        }
+        for _ in 0..100 {
+            target.observe(200, FRAME);
+        }
+        assert!(target.us() < 5_000, "after four seconds: {}", ms(target.us()));
+    }
+
+    #[test]
+    fn it_never_passes_its_ceiling() {
+        let mut target = Target::new(TargetSettings { max_delay_ms: 100, ..Default::default() });
+        target.restart(0, 2000);
+        for n in 0..500 {
+            target.observe(n * 7919 % 900_000, FRAME);
+            assert!(target.us() <= target.ceiling_us());
+        }
+    }
+}

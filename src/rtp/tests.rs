@@ -1,0 +1,325 @@
+//! The jitter buffer in virtual time: these packets arrive, these frames are played.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Opus heads of 2.5, 5, 10 and 20 ms of CELT.
+fn packet_of(frame: Samples) -> Arc<[u8]> {
+    let config = match frame.0 {
+        120 => 28u8,
+        240 => 29,
+        480 => 30,
+        960 => 31,
+        other => panic!("no such frame: {other}"),
+    };
+    vec![config << 3, 1, 2, 3].into()
+}
+
+/// A renderer without a decoder: it counts samples, and notes what each decision was.
+struct Sink {
+    buffer: JitterBuffer,
+    start: Instant,
+    pull: Samples,
+    unplayed: Unplayed,
+    /// Media time of every frame decoded, with the moment and the samples left out.
+    played: Vec<(u64, f64, i64)>,
+    made_up: i64,
+    silence: i64,
+}
+
+impl Sink {
+    fn new(pull: Samples) -> Sink {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
+        let start = Instant::now();
+        let buffer = JitterBuffer::new(TargetSettings::default());
+        Sink { buffer, start, pull, unplayed: Unplayed::default(), played: vec![], made_up: 0, silence: 0 }
+    }
+
+    fn at(&self, ms: f64) -> Instant {
+        self.start + Duration::from_micros((ms * 1000.0) as u64)
+    }
+
+    fn arrive(&mut self, n: u64, frame: Samples, ms: f64) {
+        let timestamp = RtpTimestamp((1 << 32) + n * frame.0 as u64);
+        self.arrive_as(n, timestamp, packet_of(frame), ms, PayloadFormat::Opus);
+    }
+
+    fn arrive_as(
+        &mut self,
+        n: u64,
+        timestamp: RtpTimestamp,
+        payload: Arc<[u8]>,
+        ms: f64,
+        format: PayloadFormat,
+    ) {
+        let arrival = self.at(ms);
+        let packet = Packet { ssrc: 1, seq: Seq(n), timestamp, arrival, marker: false, format, payload };
+        self.buffer.handle_packet(&packet);
+    }
+
+    /// One pull, at `ms`.
+    fn pull(&mut self, ms: f64) {
+        self.buffer.begin(self.at(ms), self.pull, self.unplayed);
+        while self.unplayed.real < self.pull {
+            match self.buffer.decide(self.unplayed) {
+                Decision::Silence { samples } => {
+                    let samples = samples.min(self.pull - self.unplayed.real);
+                    self.unplayed.real += samples;
+                    self.silence += samples.0;
+                }
+                Decision::Decode { timestamp, samples, skip, .. } => {
+                    self.unplayed.made_up = Samples::ZERO;
+                    self.unplayed.real += samples - skip;
+                    self.played.push((timestamp.0 - (1 << 32), ms, skip.0));
+                }
+                Decision::DecodeFec { timestamp, samples, skip, .. } => {
+                    self.unplayed.made_up = Samples::ZERO;
+                    self.unplayed.real += samples - skip;
+                    self.played.push((timestamp.0 - (1 << 32), ms, skip.0));
+                }
+                Decision::Conceal { samples, .. } => self.unplayed.made_up += samples,
+                Decision::Settle { samples } => {
+                    assert!(samples > Samples::ZERO && samples <= self.unplayed.made_up);
+                    self.unplayed.made_up -= samples;
+                    self.unplayed.real += samples;
+                    self.made_up += samples.0;
+                }
+                Decision::PlayMadeUp => break,
+            }
+        }
+        let from_made_up = (self.pull - self.unplayed.real).max(Samples::ZERO);
+        assert!(from_made_up <= self.unplayed.made_up, "the pull is filled");
+        self.made_up += from_made_up.0;
+        self.unplayed.real -= self.pull - from_made_up;
+        self.unplayed.made_up -= from_made_up;
+        let excess = self.buffer.steer().excess.0.clamp(-24, 24).min(self.unplayed.real.0);
+        self.unplayed.real -= Samples(excess);
+        if excess != 0 {
+            self.buffer.moved(Samples(excess));
+        }
+    }
+
+    /// Runs packets (arrival in ms, by number) against pulls that begin when the buffer says.
+    fn run(&mut self, frame: Samples, arrivals: &[(u64, f64)], until_ms: f64) {
+        let mut arrivals = arrivals.to_vec();
+        arrivals.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let mut waiting = arrivals.into_iter().peekable();
+        let mut next_pull: Option<f64> = None;
+        loop {
+            let arrival = waiting.peek().map_or(f64::INFINITY, |a| a.1);
+            let pull = next_pull.unwrap_or(f64::INFINITY);
+            if arrival.min(pull) > until_ms {
+                return;
+            }
+            if arrival <= pull {
+                let (n, ms) = waiting.next().unwrap();
+                self.arrive(n, frame, ms);
+            } else {
+                self.pull(pull);
+                next_pull = Some(pull + self.pull.ms());
+            }
+            if next_pull.is_none() {
+                let due = self.buffer.poll_playout();
+                next_pull = due.map(|due| due.duration_since(self.start).as_micros() as f64 / 1000.0);
+            }
+        }
+    }
+
+    /// Delay from a frame's arrival on a steady network to its playout, in ms, of the frames since `ms`.
+    fn worst_delay(&self, frame: Samples, since_ms: f64) -> f64 {
+        let delays = self.played.iter().filter(|p| p.1 >= since_ms);
+        delays.map(|&(time, ms, _)| ms - Samples(time as i64).ms()).fold(0.0, f64::max).max(frame.ms() * 0.0)
+    }
+}
+
+fn steady(frame: Samples, count: u64) -> Vec<(u64, f64)> {
+    (0..count).map(|n| (n, n as f64 * frame.ms() + (n % 3) as f64 * 0.1)).collect()
+}
+
+#[test]
+fn on_a_quiet_network_frames_wait_two_milliseconds_at_most() {
+    for frame in [120, 240, 480, 960].map(Samples) {
+        for pull in [120, 240, 480].map(Samples).into_iter().filter(|&pull| pull <= frame) {
+            let mut sink = Sink::new(pull);
+            sink.run(frame, &steady(frame, 400), 0.9 * 400.0 * frame.ms());
+            assert!(
+                sink.worst_delay(frame, 0.0) <= 2.0,
+                "{frame:?} {pull:?} {}",
+                sink.worst_delay(frame, 0.0)
+            );
+            assert_eq!(sink.made_up, 0);
+            assert_eq!(sink.buffer.stats().lost_samples, 0);
+        }
+    }
+}
+
+#[test]
+fn pulls_that_do_not_divide_the_frame_cost_less_than_a_pull() {
+    let frame = Samples::from_ms(10);
+    let mut sink = Sink::new(Samples(441));
+    sink.run(frame, &steady(frame, 500), 4900.0);
+    assert!(sink.worst_delay(frame, 2000.0) <= 12.0, "{}", sink.worst_delay(frame, 2000.0));
+    assert!(sink.made_up < 480 * 2, "{}", sink.made_up);
+}
+
+#[test]
+fn every_frame_is_played_once_and_in_order_whatever_the_order_of_arrival() {
+    let frame = Samples::from_ms(10);
+    let arrivals: Vec<_> = (0..300u64).map(|n| (n, n as f64 * 10.0 + (n * 7919 % 40) as f64)).collect();
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &arrivals, 2900.0);
+    assert!(sink.played.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let late: Vec<_> = sink.played.iter().skip_while(|p| p.1 < 500.0).collect();
+    let expected = late.last().unwrap().0.abs_diff(late[0].0) / 480 + 1;
+    assert!(late.len() as u64 + 3 >= expected, "{} of {expected}", late.len());
+}
+
+#[test]
+fn a_lost_frame_is_concealed_for_its_length_and_no_longer() {
+    let frame = Samples::from_ms(20);
+    let mut arrivals = steady(frame, 200);
+    arrivals.retain(|a| a.0 != 100);
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &arrivals, 3900.0);
+    assert!((sink.made_up - 960).abs() <= 96, "{}", sink.made_up);
+    assert!(sink.worst_delay(frame, 0.0) < 4.5, "{}", sink.worst_delay(frame, 0.0));
+    assert_eq!(sink.buffer.stats().lost_samples, 960);
+}
+
+#[test]
+fn a_frame_that_is_a_little_late_is_played_in_its_greater_part() {
+    let frame = Samples::from_ms(20);
+    let mut arrivals = steady(frame, 200);
+    arrivals[100].1 += 6.0;
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &arrivals, 3900.0);
+    assert_eq!(sink.played.len(), 195);
+    assert!(sink.made_up <= 360, "{}", sink.made_up);
+    assert!(sink.worst_delay(frame, 3000.0) < 4.5, "{}", sink.worst_delay(frame, 3000.0));
+}
+
+#[test]
+fn after_a_stall_playout_is_back_at_its_target_within_two_seconds() {
+    let frame = Samples::from_ms(20);
+    let mut arrivals = steady(frame, 400);
+    for (n, ms) in &mut arrivals[100..110] {
+        *ms = 2200.0 + *n as f64 * 0.01;
+    }
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &arrivals, 7900.0);
+    assert!(sink.worst_delay(frame, 4200.0) < 5.0, "{}", sink.worst_delay(frame, 4200.0));
+    assert!(sink.made_up < 48 * 220, "{}", sink.made_up);
+}
+
+#[test]
+fn redundancy_fills_what_was_lost_and_is_waited_for_when_it_pays() {
+    let frame = Samples::from_ms(10);
+    let mut sink = Sink::new(Samples(120));
+    let opus = packet_of(frame);
+    let mut next_pull = 1.5;
+    for n in 0..800u64 {
+        let ms = n as f64 * 10.0;
+        while next_pull <= ms {
+            sink.pull(next_pull);
+            next_pull += 2.5;
+        }
+        if n % 10 == 5 {
+            continue;
+        }
+        let mut payload = Vec::new();
+        red::write(111, &[(frame, &opus)], &opus, &mut payload).unwrap();
+        sink.arrive_as(n, RtpTimestamp((1 << 32) + n * 480), payload.into(), ms, PayloadFormat::Red);
+    }
+    let stats = sink.buffer.stats();
+    assert!(stats.frames_redundant >= 70, "{stats:?}");
+    assert!(stats.lost_samples <= 480 * 8, "{stats:?}");
+}
+
+#[test]
+fn another_source_begins_afresh() {
+    let frame = Samples::from_ms(20);
+    let mut sink = Sink::new(Samples(480));
+    sink.run(frame, &steady(frame, 50), 990.0);
+    let arrival = sink.at(1000.0);
+    let packet = Packet {
+        ssrc: 2,
+        seq: Seq(9),
+        timestamp: RtpTimestamp(5),
+        arrival,
+        marker: true,
+        format: PayloadFormat::Opus,
+        payload: packet_of(frame),
+    };
+    sink.buffer.handle_packet(&packet);
+    assert_eq!(sink.buffer.stats().restarts, 1);
+    assert!(sink.buffer.poll_playout().is_some());
+}
+
+#[test]
+fn a_jump_of_the_senders_clock_is_followed_after_a_few_packets() {
+    for jump in [-10_000_000i64, 10_000_000, 1 << 31] {
+        let frame = Samples::from_ms(20);
+        let mut sink = Sink::new(Samples(480));
+        sink.run(frame, &steady(frame, 100), 1990.0);
+        let before = sink.played.len();
+        let mut next_pull = 2001.5;
+        for n in 100..200u64 {
+            let ms = n as f64 * 20.0;
+            let timestamp = RtpTimestamp((1 << 34) + n * 960) + Samples(jump);
+            sink.arrive_as(n, timestamp, packet_of(frame), ms, PayloadFormat::Opus);
+            while next_pull < ms + 20.0 {
+                sink.pull(next_pull);
+                next_pull += 10.0;
+            }
+        }
+        assert_eq!(sink.buffer.stats().restarts, 1, "{jump}");
+        assert!(sink.played.len() - before >= 90, "{jump}: {}", sink.played.len() - before);
+    }
+}
+
+#[test]
+fn one_packet_from_nowhere_changes_nothing() {
+    let frame = Samples::from_ms(20);
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &steady(frame, 100), 1990.0);
+    sink.arrive_as(7, RtpTimestamp(3), packet_of(frame), 1990.0, PayloadFormat::Opus);
+    sink.arrive_as(8, RtpTimestamp(1 << 40), packet_of(frame), 1990.0, PayloadFormat::Opus);
+    let rest: Vec<_> = (100..200).map(|n| (n, n as f64 * 20.0)).collect();
+    sink.buffer.poll_playout();
+    let mut next_pull = 1991.5;
+    for (n, ms) in rest {
+        sink.arrive(n, frame, ms);
+        while next_pull < ms + 20.0 {
+            sink.pull(next_pull);
+            next_pull += 2.5;
+        }
+    }
+    assert_eq!(sink.buffer.stats().restarts, 0);
+    assert!(sink.played.len() >= 195, "{}", sink.played.len());
+}
+
+#[test]
+fn silence_on_purpose_moves_neither_target_nor_lag() {
+    let frame = Samples::from_ms(20);
+    let mut sink = Sink::new(Samples(120));
+    let quiet: Arc<[u8]> = vec![31u8 << 3].into();
+    let mut next_pull = 1.5;
+    for n in 0..600u64 {
+        let ms = n as f64 * 20.0;
+        while next_pull <= ms {
+            sink.pull(next_pull);
+            next_pull += 2.5;
+        }
+        let timestamp = RtpTimestamp((1 << 32) + n * 960);
+        match n % 100 {
+            0..50 => sink.arrive(n, frame, ms),
+            50 => sink.arrive_as(n, timestamp, quiet.clone(), ms, PayloadFormat::Opus),
+            _ => {}
+        }
+    }
+    assert!(sink.worst_delay(frame, 0.0) < 4.5, "{}", sink.worst_delay(frame, 0.0));
+    assert_eq!(sink.buffer.stats().lost_samples, 0);
+    assert!(sink.buffer.target().ms() < 2.5);
+}
