@@ -1,0 +1,101 @@
+//! What a receiver is made for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::audio::{Channels, Error, opus::DecoderEffort};
+use crate::rtp::TargetSettings;
+
+/// What a [`Receiver`](crate::audio::Receiver) is made for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReceiverConfig {
+    /// Channels of what is rendered, whatever the sender's.
+    pub channels: Channels,
+    /// What delay is traded against.
+    pub latency: Latency,
+    /// Delay above the fastest packets that playout never exceeds, in milliseconds.
+    pub max_delay_ms: u32,
+    /// Work put into concealment.
+    pub effort: DecoderEffort,
+}
+
+impl Default for ReceiverConfig {
+    fn default() -> ReceiverConfig {
+        ReceiverConfig {
+            channels: Channels::Mono,
+            latency: Latency::default(),
+            max_delay_ms: 400,
+            effort: DecoderEffort::default(),
+        }
+    }
+}
+
+impl ReceiverConfig {
+    pub(crate) fn target(&self) -> TargetSettings {
+        let (ms_per_percent, memory_ms) = match self.latency {
+            Latency::Ultra => (2.0, 1000.0),
+            Latency::Low => (10.0, 2000.0),
+            Latency::Balanced => (25.0, 4000.0),
+            Latency::Robust => (60.0, 8000.0),
+        };
+        TargetSettings { ms_per_percent, memory_ms, max_delay_ms: self.max_delay_ms }
+    }
+}
+
+/// How much delay a percent of missed frames is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Latency {
+    /// The least delay; frames that come late are missed. For playing music together.
+    Ultra,
+    /// Low delay at hardly a loss.
+    #[default]
+    Low,
+    /// Few concealed frames on bad networks.
+    Balanced,
+    /// As few as can be, whatever the delay.
+    Robust,
+}
+
+impl Latency {
+    /// Every one of them, from the least delay to the most.
+    pub const ALL: [Latency; 4] = [Latency::Ultra, Latency::Low, Latency::Balanced, Latency::Robust];
+
+    fn name(self) -> &'static str {
+        match self {
+            Latency::Ultra => "ultra",
+            Latency::Low => "low",
+            Latency::Balanced => "balanced",
+            Latency::Robust => "robust",
+        }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Latency {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Latency, Error> {
+        Latency::ALL
+            .into_iter()
+            .find(|latency| latency.name() == text)
+            .ok_or_else(|| Error::Latency { found: text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for latency in Latency::ALL {
+            assert_eq!(latency.to_string().parse::<Latency>().unwrap(), latency);
+        }
+        assert!("fast".parse::<Latency>().is_err());
+    }
+}

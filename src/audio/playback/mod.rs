@@ -1,0 +1,23 @@
+//! What the [`Receiver`](super::Receiver) is made of.
+//!
+//! - `sound`: the decoder and the line that it fills, following the jitter buffer's decisions;
+//! - `line`: decoded samples that wait, with a memory of what was heard;
+//! - `splice`: going over from concealment to speech without a click;
+//! - `stretch`: a little faster or slower at the same pitch;
+//! - `drift`: two clocks that are not the same;
+//! - `noise`: the background behind a voice.
+
+mod config;
+mod drift;
+mod line;
+mod noise;
+mod sound;
+mod splice;
+mod stats;
+mod stretch;
+
+pub use config::{Latency, ReceiverConfig};
+pub(super) use drift::{Drift, MAX_PIECE};
+pub(super) use sound::{Sound, Speech};
+pub use stats::ReceiverStats;
+pub(super) use stretch::{Change, LOOK_AHEAD};

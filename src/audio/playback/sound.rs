@@ -1,0 +1,198 @@
+//! The decoder, and the line that it fills.
+
+use super::ReceiverConfig;
+use super::line::Line;
+use super::noise::{Background, root_mean_square};
+use super::splice::{self, FADE, Placement};
+use super::stretch::{self, Change};
+use crate::audio::Error;
+use crate::audio::opus::{Decoder, MAX_PACKET_SAMPLES};
+use crate::rtp::Samples;
+
+/// Concealment is heard as it was made for so long; from then on it fades into the background,
+const FULL: usize = 48 * 60;
+/// and has gone after so long: what a model makes up of a voice is wrong by then.
+const GONE: usize = 48 * 160;
+/// In a silence on purpose it has gone after so long.
+const GONE_WHEN_QUIET: usize = 48 * 40;
+/// Least concealment made for a joint alone.
+const TAIL: usize = 480;
+
+/// A frame to be decoded, from the jitter buffer's decision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speech<'a> {
+    /// The packet.
+    pub(crate) payload: &'a [u8],
+    /// Whether the low-rate copy in it is meant, of the frame before it.
+    pub(crate) fec: bool,
+    /// Length of the frame.
+    pub(crate) samples: Samples,
+    /// What to leave out of its beginning.
+    pub(crate) skip: Samples,
+    /// Whether it does not go on where the decoder stands.
+    pub(crate) seam: bool,
+}
+
+/// What was done to the sound.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SoundCounts {
+    pub(crate) concealed: u64,
+    pub(crate) concealments: u64,
+    pub(crate) shortened: u64,
+    pub(crate) lengthened: u64,
+    pub(crate) undecodable: u64,
+}
+
+/// Turns decisions into a line of samples.
+pub(crate) struct Sound {
+    channels: usize,
+    decoder: Decoder,
+    line: Line,
+    background: Background,
+    /// Room for one packet and the tail of a joint.
+    scratch: Box<[f32]>,
+    /// Samples made up one after the other up to now.
+    run: usize,
+    counts: SoundCounts,
+}
+
+impl Sound {
+    pub(crate) fn new(config: &ReceiverConfig) -> Result<Sound, Error> {
+        let channels = config.channels.count();
+        Ok(Sound {
+            channels,
+            decoder: Decoder::new(config.channels, config.effort)?,
+            line: Line::new(channels),
+            background: Background::default(),
+            scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
+            run: 0,
+            counts: SoundCounts::default(),
+        })
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    pub(crate) fn line_mut(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    pub(crate) fn counts(&self) -> SoundCounts {
+        self.counts
+    }
+
+    /// Whether the end of the line is made up.
+    pub(crate) fn is_concealing(&self) -> bool {
+        self.run > 0
+    }
+
+    /// Whether what is heard next is no louder than the background.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.background.is_quiet(root_mean_square(self.line.real_samples()))
+    }
+
+    /// Adds silence, behind a fade if something was heard.
+    pub(crate) fn silence(&mut self, samples: usize) {
+        let samples = samples.min(MAX_PACKET_SAMPLES);
+        let out = &mut self.scratch[..samples * self.channels];
+        out.fill(0.0);
+        splice::fade_into(self.line.made_up_samples(), out, self.channels);
+        self.line.drop_made_up();
+        self.line.push_real(out);
+    }
+
+    /// Makes up `samples` behind what is there; `quiet` when the sender is silent on purpose.
+    pub(crate) fn conceal(&mut self, samples: usize, quiet: bool) {
+        let samples = samples.min(MAX_PACKET_SAMPLES);
+        let out = &mut self.scratch[..samples * self.channels];
+        if self.decoder.conceal(out).is_err() {
+            out.fill(0.0);
+        }
+        if self.run == 0 && !quiet {
+            self.counts.concealments += 1;
+        }
+        let (from, to) = (presence(self.run, quiet), presence(self.run + samples, quiet));
+        if to < 1.0 {
+            for (index, frame) in out.chunks_mut(self.channels).enumerate() {
+                let gain = from + (to - from) * index as f32 / samples as f32;
+                frame.iter_mut().for_each(|sample| *sample *= gain);
+            }
+            self.background.add_to(out, self.channels, 1.0 - from, 1.0 - to);
+        }
+        self.run += samples;
+        self.line.push_made_up(out);
+    }
+
+    /// Counts the first `samples` made up as real.
+    pub(crate) fn settle(&mut self, samples: usize) {
+        self.counts.concealed += samples.min(self.line.made_up()) as u64;
+        self.line.settle(samples);
+    }
+
+    /// Notes that `samples` made up are about to be heard.
+    pub(crate) fn heard_made_up(&mut self, samples: usize) {
+        self.counts.concealed += samples as u64;
+    }
+
+    /// Decodes a frame and joins it to what is there.
+    pub(crate) fn decode(&mut self, speech: Speech<'_>) {
+        if speech.seam && self.line.made_up() < FADE {
+            self.conceal(TAIL, false);
+        }
+        let samples = speech.samples.len().min(MAX_PACKET_SAMPLES);
+        self.decode_to_scratch(speech, samples);
+        let fresh =
+            &mut self.scratch[speech.skip.len().min(samples) * self.channels..samples * self.channels];
+        self.background.observe(fresh, fresh.len() as f32 / (48_000 * self.channels) as f32);
+        let mut placed = Placement::default();
+        if speech.seam {
+            placed = splice::place(self.line.made_up_samples(), fresh, self.channels);
+            let old = &self.line.made_up_samples()[placed.keep * self.channels..];
+            let old = &old[..old.len().min(FADE * self.channels)];
+            splice::fade_into(old, &mut fresh[placed.leave_out * self.channels..], self.channels);
+            self.counts.concealed += placed.keep as u64;
+            self.line.settle(placed.keep);
+        } else {
+            self.counts.concealed += self.line.made_up() as u64;
+            self.line.settle(self.line.made_up());
+        }
+        self.run = 0;
+        self.line.drop_made_up();
+        self.line.push_real(&fresh[placed.leave_out * self.channels..]);
+    }
+
+    fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {
+        let out = &mut self.scratch[..samples * self.channels];
+        let done = match speech.fec {
+            true => self.decoder.decode_fec(speech.payload, out).is_ok(),
+            false => self.decoder.decode(speech.payload, out).is_ok_and(|decoded| decoded == samples),
+        };
+        if !done {
+            self.counts.undecodable += 1;
+            if self.decoder.conceal(out).is_err() {
+                out.fill(0.0);
+            }
+        }
+    }
+
+    /// Leaves out a piece of at most `most` samples, and returns its length.
+    pub(crate) fn shorten(&mut self, change: Change) -> usize {
+        let left_out = stretch::shorten(&mut self.line, self.channels, change);
+        self.counts.shortened += left_out as u64;
+        left_out
+    }
+
+    /// Repeats a piece of at most `most` samples, and returns its length.
+    pub(crate) fn lengthen(&mut self, change: Change) -> usize {
+        let added = stretch::lengthen(&mut self.line, self.channels, change);
+        self.counts.lengthened += added as u64;
+        added
+    }
+}
+
+/// How much of what the decoder makes up is heard after `run` samples of it; the rest is background.
+fn presence(run: usize, quiet: bool) -> f32 {
+    let (full, gone) = if quiet { (0, GONE_WHEN_QUIET) } else { (FULL, GONE) };
+    1.0 - (run.saturating_sub(full) as f32 / (gone - full) as f32).min(1.0)
+}
