@@ -1,0 +1,131 @@
+//! What a call tells its owner.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::{Direction, EndReason, State};
+use crate::ice::CandidateKind;
+use crate::rtp;
+
+/// One thing that happened in a call, from [`Call::poll_event`](super::Call::poll_event).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CallEvent {
+    /// The call went from one state to another.
+    StateChanged {
+        /// The state before.
+        from: State,
+        /// The state now.
+        to: State,
+        /// When.
+        at: Instant,
+    },
+    /// Offer and answer are known on both sides; comes again when a re-offer changed something.
+    Negotiated(Negotiated),
+    /// The ICE agent's state.
+    Ice(IceState),
+    /// Media goes over this pair from now on.
+    PairSelected(SelectedPair),
+    /// DTLS is up and the SRTP keys are set.
+    DtlsConnected(DtlsVersion),
+    /// One packet of audio, as soon as it arrived: possibly out of order, never twice.
+    Audio(rtp::Packet),
+    /// Once a second.
+    Stats(CallStats),
+    /// The other side named a host by a multicast-DNS name; resolve it and hand the address to
+    /// [`Call::add_remote_address`](super::Call::add_remote_address), or ignore it: the call goes on.
+    UnresolvedHost {
+        /// A name under `.local`.
+        name: String,
+        /// The port of the candidate.
+        port: u16,
+    },
+    /// The last event.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// What both sides agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Which way audio flows now, seen from here: our wish met by theirs, hold included.
+    pub direction: Direction,
+    /// RTP payload type of Opus.
+    pub payload_type: u8,
+    /// The packet length that the other side prefers to receive (ms).
+    pub ptime_ms: u8,
+    /// The longest packet that the other side takes (ms).
+    pub max_ptime_ms: Option<u8>,
+    /// The cap that the other side set on what we send (bit/s).
+    pub max_bitrate_bps: Option<u32>,
+    /// Whether the other side plays two channels.
+    pub stereo: bool,
+    /// Whether the other side wants silence left out.
+    pub dtx: bool,
+    /// Whether the other side makes use of in-band error correction.
+    pub fec: bool,
+    /// Whether the other side asked for constant bitrate.
+    pub cbr: bool,
+}
+
+/// The ICE agent's state (RFC 8445 has no failure here: the call's own timers decide that).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceState {
+    /// Nothing was tried yet.
+    New,
+    /// Checking pairs, none nominated.
+    Checking,
+    /// A pair is nominated, others are still being tried.
+    Connected,
+    /// A pair is nominated and nothing better is left to try.
+    Completed,
+    /// No pair works.
+    Disconnected,
+}
+
+/// The pair of addresses that media uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelectedPair {
+    /// Our end; for a relayed pair the address on the relay.
+    pub local: SocketAddr,
+    /// Their end.
+    pub remote: SocketAddr,
+    /// How we came by `local`.
+    pub local_kind: CandidateKind,
+    /// How we came by `remote`.
+    pub remote_kind: CandidateKind,
+}
+
+/// Which DTLS was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DtlsVersion {
+    /// RFC 6347.
+    V1_2,
+    /// RFC 9147.
+    V1_3,
+}
+
+/// Counters and last measurements, all since the call's start unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CallStats {
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP payload bytes sent.
+    pub payload_bytes_sent: u64,
+    /// RTP packets received.
+    pub packets_received: u64,
+    /// RTP payload bytes received.
+    pub payload_bytes_received: u64,
+    /// All bytes sent, as UDP payload.
+    pub bytes_sent: u64,
+    /// All bytes received, as UDP payload.
+    pub bytes_received: u64,
+    /// Round trip by the latest connectivity check on the pair in use.
+    pub rtt: Option<Duration>,
+    /// What the other side reports lost of ours, a fraction over its last report interval.
+    pub remote_loss: Option<f32>,
+    /// Interarrival jitter that the other side reports for ours.
+    pub remote_jitter: Option<Duration>,
+}

@@ -1,0 +1,35 @@
+//! How long a call waits for what.
+
+use std::time::Duration;
+
+/// An unanswered call ends after this: about ten rings, and what telephone networks do.
+pub const RINGING_LIMIT: Duration = Duration::from_secs(60);
+
+/// From the answer to media: long enough for a relay over TLS on a bad line, short enough that a person who
+/// said "hello" still holds the handset.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Silence on the wire (no datagram at all) after which the path counts as lost.
+///
+/// Audio comes every few milliseconds, or every 400 ms in DTX; reports come every second and connectivity
+/// checks every [`CHECK_INTERVAL`], so this is at least three of the rarest missed. ICE's own consent
+/// (RFC 7675) would take 15 s and more.
+pub const SILENCE_LIMIT: Duration = Duration::from_millis(2500);
+
+/// How long a lost path is searched for before the call ends: as long as the switchboard keeps a dropped
+/// peer's place.
+pub const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The steady interval of connectivity checks on a pair; the answers to them are what proves a silent peer
+/// alive (RFC 7675 section 5.1 asks for 4 to 6 s on average, more often is allowed by section 5.1's minimum).
+pub const CHECK_INTERVAL: Duration = Duration::from_millis(800);
+
+/// First retransmission of a connectivity check. RFC 8445 section 14.3 says 500 ms at least, for the sake of
+/// networks shared by many agents; a call has a handful of pairs, and a lost check should not be felt.
+pub const CHECK_RTO: Duration = Duration::from_millis(100);
+
+/// Pace of connectivity checks while no pair is nominated: RFC 8445 section 14.2's floor (Ta = 5 ms).
+pub const CHECK_PACE: Duration = Duration::from_millis(5);
+
+/// Interval of RTCP reports: round trip, loss and jitter are shown once a second.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,0 +1,500 @@
+//! The transport of one call: str0m in RTP mode, mutated once and drained fully.
+//!
+//! **Invariant.** str0m keeps an incoming packet in a single slot, so every mutation is followed by
+//! [`Transport::drain`] before the next. All mutations live in this file, and each ends in that call.
+//!
+//! str0m believes in one audio section that both sends and receives, forever. Direction and hold are the
+//! call's own matter: they change the text of descriptions and gate audio, never the transport.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::config::DtlsVersion as Dtls;
+use str0m::crypto::dtls::ProtocolVersion;
+use str0m::error::SdpError;
+use str0m::format::{Codec, CodecConfig, FormatParams, PayloadParams};
+use str0m::media::{Direction, Frequency, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
+use str0m::stats::{MediaEgressStats, PeerStats};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
+
+use super::nomination::nominating;
+use super::session::{AudioFrame, Transmit};
+use super::{
+    AudioOffer, CallError, CallStats, Certificate, DtlsVersion, IceState, description, dtls, timing,
+};
+use crate::ice::Credentials;
+use crate::ice::stun::Key;
+use crate::rtp;
+use crate::sdp::gate::Remote;
+
+/// RTP payload type of Opus in our offers: the one that every browser uses.
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+
+/// Ids of the header extensions that we offer (RFC 8285 one-byte form: 1 to 14). No transport-wide
+/// congestion control: its feedback alone would be twenty packets a second.
+const AUDIO_LEVEL_ID: u8 = 1;
+const MID_ID: u8 = 4;
+
+/// Rounds of retransmitted checks before a pair is given up. A pair that worked must outlive a break that the
+/// call itself still hopes to bridge, so this covers most of [`timing::RECONNECT_LIMIT`].
+const CHECK_RETRANSMITS: usize = 36;
+
+/// Most sources of checks that are remembered: a peer has a handful of addresses, as many as its candidates.
+const MAX_CHECKED: usize = super::MAX_REMOTE_CANDIDATES;
+
+/// A pending local offer, to be completed by an answer.
+pub(super) type PendingOffer = SdpPendingOffer;
+
+/// What the transport tells the call.
+#[derive(Debug)]
+pub(super) enum Happening {
+    Ice(IceState),
+    Dtls(DtlsVersion),
+    Pair {
+        local: SocketAddr,
+        remote: SocketAddr,
+    },
+    Packet(rtp::Packet),
+    Stats(CallStats),
+    /// The other side said goodbye in DTLS.
+    Closed,
+    /// Beyond repair.
+    Failed(String),
+}
+
+pub(super) struct Transport {
+    rtc: Rtc,
+    mid: Option<Mid>,
+    now: Instant,
+    deadline: Instant,
+    ice: IceState,
+    /// What checks on the other side are signed with.
+    remote_key: Option<Key>,
+    pair: Option<(SocketAddr, SocketAddr)>,
+    /// Where authenticated connectivity checks came from.
+    checked: Vec<SocketAddr>,
+    sequence: u64,
+    timestamp_offset: u32,
+    stats: CallStats,
+    transmits: VecDeque<Transmit>,
+    happenings: VecDeque<Happening>,
+}
+
+impl Transport {
+    /// `salt` hides where sequence numbers and timestamps begin (RFC 3550 section 5.1).
+    pub(super) fn new(
+        certificate: &Certificate,
+        credentials: &Credentials,
+        audio: &AudioOffer,
+        salt: [u8; 8],
+        now: Instant,
+    ) -> Self {
+        let mut config = RtcConfig::new()
+            .set_rtp_mode(true)
+            .set_crypto_provider(dtls::crypto_provider().into())
+            .set_dtls_cert(certificate.dtls().clone())
+            .set_dtls_version(Dtls::Auto)
+            .set_local_ice_credentials(creds(credentials))
+            .set_extension_map(extensions())
+            .set_rtcp_report_interval_audio(timing::REPORT_INTERVAL)
+            .set_stats_interval(Some(timing::REPORT_INTERVAL));
+        *config.codec_config() = codecs(audio);
+        config.set_initial_stun_rto(timing::CHECK_RTO);
+        config.set_max_stun_rto(timing::CHECK_INTERVAL);
+        config.set_max_stun_retransmits(CHECK_RETRANSMITS);
+
+        let [s0, s1, _, _, t @ ..] = salt;
+        let mut transport = Self {
+            rtc: config.build(now),
+            mid: None,
+            now,
+            deadline: now,
+            ice: IceState::New,
+            remote_key: None,
+            pair: None,
+            checked: Vec::new(),
+            // The upper half is left free: a first number close to the wrap would let a lost packet
+            // desynchronise the rollover counter (RFC 3711 section 3.3.1).
+            sequence: u64::from(u16::from_be_bytes([s0, s1]) >> 1),
+            timestamp_offset: u32::from_be_bytes(t),
+            stats: CallStats::default(),
+            transmits: VecDeque::new(),
+            happenings: VecDeque::new(),
+        };
+        transport.drain();
+        transport
+    }
+
+    /// The one loop: everything str0m has to say, until it only waits.
+    fn drain(&mut self) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => {
+                    self.deadline = at;
+                    return;
+                }
+                Ok(Output::Transmit(datagram)) => self.on_transmit(datagram),
+                Ok(Output::Event(event)) => self.on_event(event),
+                Err(error) => {
+                    self.happenings.push_back(Happening::Failed(error.to_string()));
+                    // A str0m that failed while polling may fail again at once; closing ends the loop.
+                    self.rtc.disconnect();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_transmit(&mut self, datagram: str0m::net::Transmit) {
+        let payload = self.hastened(Vec::from(datagram.contents));
+        let (local, remote) = (datagram.source, datagram.destination);
+        self.stats.bytes_sent += payload.len() as u64;
+        // Checks go everywhere, DTLS and RTP only over the nominated pair: they show which it is.
+        if !is_stun(&payload) && self.pair != Some((local, remote)) {
+            self.pair = Some((local, remote));
+            self.happenings.push_back(Happening::Pair { local, remote });
+        }
+        self.transmits.push_back(Transmit { source: local, destination: remote, payload });
+    }
+
+    /// While no pair is nominated, checks [nominate](super::nomination).
+    fn hastened(&self, payload: Vec<u8>) -> Vec<u8> {
+        match &self.remote_key {
+            Some(key) if is_stun(&payload) && matches!(self.ice, IceState::New | IceState::Checking) => {
+                nominating(&payload, key).unwrap_or(payload)
+            }
+            _ => payload,
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let happening = match event {
+            Event::IceConnectionStateChange(state) => {
+                self.ice = ice_state(state);
+                Happening::Ice(self.ice)
+            }
+            Event::Connected => {
+                let version = self.rtc.direct_api().dtls_protocol_version();
+                Happening::Dtls(match version {
+                    Some(ProtocolVersion::DTLS1_3) => DtlsVersion::V1_3,
+                    _ => DtlsVersion::V1_2,
+                })
+            }
+            Event::RtpPacket(packet) => Happening::Packet(self.on_packet(packet)),
+            Event::PeerStats(stats) => {
+                self.on_peer_stats(&stats);
+                Happening::Stats(self.stats)
+            }
+            Event::MediaEgressStats(stats) => return self.on_egress_stats(&stats),
+            Event::Closed => Happening::Closed,
+            _ => return,
+        };
+        self.happenings.push_back(happening);
+    }
+
+    fn on_packet(&mut self, packet: RtpPacket) -> rtp::Packet {
+        self.stats.packets_received += 1;
+        self.stats.payload_bytes_received += packet.payload.len() as u64;
+        rtp::Packet {
+            ssrc: *packet.header.ssrc,
+            seq: rtp::Seq(*packet.seq_no),
+            timestamp: rtp::RtpTimestamp(packet.time.numer()),
+            arrival: packet.timestamp,
+            marker: packet.header.marker,
+            format: rtp::PayloadFormat::Opus,
+            payload: packet.payload,
+        }
+    }
+
+    fn on_peer_stats(&mut self, stats: &PeerStats) {
+        let pair = stats.selected_candidate_pair.as_ref();
+        self.stats.rtt = pair.and_then(|p| p.current_round_trip_time).or(self.stats.rtt);
+    }
+
+    /// These come after the peer's, so they show in the next second's event.
+    fn on_egress_stats(&mut self, stats: &MediaEgressStats) {
+        self.stats.remote_loss = stats.loss.or(self.stats.remote_loss);
+        let jitter = stats.remote.as_ref().map(|r| rtp::Samples(i64::from(r.jitter)).duration());
+        self.stats.remote_jitter = jitter.or(self.stats.remote_jitter);
+    }
+
+    /// Makes the first offer.
+    pub(super) fn offer(&mut self) -> Option<(String, PendingOffer)> {
+        let mut api = self.rtc.sdp_api();
+        let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let made = api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending));
+        self.mid = Some(mid);
+        self.drain();
+        made
+    }
+
+    /// Begins an offer that restarts ICE. str0m's text of it is of no use: it names credentials that are not ours.
+    pub(super) fn restart_offer(&mut self) -> Option<PendingOffer> {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let made = api.apply().map(|(_, pending)| pending);
+        self.drain();
+        made
+    }
+
+    /// Applies the answer to an offer of ours; `credentials` are those that the offer named. Says whether ICE
+    /// restarted by it.
+    pub(super) fn accept_answer(
+        &mut self,
+        pending: PendingOffer,
+        answer: &Remote,
+        credentials: &Credentials,
+    ) -> Result<bool, CallError> {
+        self.remote_key = Some(Key::short_term(&answer.ice_pwd));
+        let answer = SdpAnswer::from_sdp_string(&description::for_engine(answer)).map_err(unreadable)?;
+        let before = self.rtc.direct_api().local_ice_credentials();
+        let result = self.rtc.sdp_api().accept_answer(pending, answer);
+        let restarted = self.replace_credentials(&before, credentials);
+        self.drain();
+        result.map_err(refused)?;
+        Ok(restarted)
+    }
+
+    /// Applies an offer and makes the answer. `credentials` go into use where str0m took new ones because the
+    /// offer restarts ICE; says whether it did.
+    pub(super) fn accept_offer(
+        &mut self,
+        offer: &Remote,
+        credentials: &Credentials,
+    ) -> Result<(String, bool), CallError> {
+        self.remote_key = Some(Key::short_term(&offer.ice_pwd));
+        let offer = SdpOffer::from_sdp_string(&description::for_engine(offer)).map_err(unreadable)?;
+        let before = self.rtc.direct_api().local_ice_credentials();
+        let result = self.rtc.sdp_api().accept_offer(offer);
+        let restarted = self.replace_credentials(&before, credentials);
+        self.drain();
+        Ok((result.map_err(refused)?.to_sdp_string(), restarted))
+    }
+
+    /// A restart gave str0m credentials of its own making, from a generator that is not cryptographic: puts ours
+    /// in their place before any check uses them.
+    fn replace_credentials(&mut self, before: &IceCreds, credentials: &Credentials) -> bool {
+        let mut api = self.rtc.direct_api();
+        let restarted = api.local_ice_credentials() != *before;
+        if restarted {
+            api.set_local_ice_credentials(creds(credentials));
+        }
+        restarted
+    }
+
+    /// Adds an address of ours; gives its line for the other side, or `None` where it is known already. The
+    /// line names no user fragment: str0m's own is not in use after a restart.
+    pub(super) fn add_local(&mut self, candidate: Candidate) -> Option<String> {
+        let added = self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string);
+        self.drain();
+        added.map(|line| line.split(" ufrag ").next().unwrap_or_default().to_owned())
+    }
+
+    /// Takes an address of ours out of use, with every pair that it was in.
+    pub(super) fn remove_local(&mut self, candidate: &Candidate) {
+        self.rtc.direct_api().invalidate_candidate(candidate);
+        self.drain();
+    }
+
+    pub(super) fn add_remote(&mut self, candidate: Candidate) {
+        self.rtc.add_remote_candidate(candidate);
+        self.drain();
+    }
+
+    /// Whether a datagram is for this transport.
+    pub(super) fn accepts(&self, source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> bool {
+        Receive::new(Protocol::Udp, source, destination, payload)
+            .is_ok_and(|receive| self.rtc.accepts(&Input::Receive(self.now, receive)))
+    }
+
+    /// Takes a datagram; says whether it shows that the path of media works, that is whether it came from the far
+    /// end of the pair in use. What comes from elsewhere shows nothing: checks on other pairs go on when this one
+    /// is dead, and so does the other side's media when only our direction is.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        payload: &[u8],
+    ) -> bool {
+        let now = self.advance(now);
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, payload) else { return false };
+        let input = Input::Receive(now, receive);
+        let accepted = self.rtc.accepts(&input);
+        if accepted && is_stun(payload) {
+            self.remember_checked(source);
+        }
+        // str0m takes DTLS only over pairs that worked in our direction. The other side may begin the handshake
+        // as soon as its own direction works: to drop that would cost a retransmission.
+        let early_dtls = is_dtls(payload) && self.checked.contains(&source);
+        if !accepted && !early_dtls {
+            return false;
+        }
+        self.stats.bytes_received += payload.len() as u64;
+        let result = self.rtc.handle_input(input);
+        self.drain();
+        // A datagram that breaks a rule is dropped; str0m closes itself when the harm is beyond that.
+        match result {
+            Ok(()) => self.pair.is_none_or(|(_, remote)| remote == source),
+            Err(error) if self.rtc.is_alive() => {
+                tracing::debug!(%error, "dropped a datagram");
+                false
+            }
+            Err(error) => {
+                self.happenings.push_back(Happening::Failed(error.to_string()));
+                false
+            }
+        }
+    }
+
+    fn remember_checked(&mut self, source: SocketAddr) {
+        if self.checked.len() < MAX_CHECKED && !self.checked.contains(&source) {
+            self.checked.push(source);
+        }
+    }
+
+    /// Lets time pass: one connectivity check at most leaves by it.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let now = self.advance(now);
+        let result = self.rtc.handle_input(Input::Timeout(now));
+        self.drain();
+        if let Err(error) = result {
+            self.happenings.push_back(Happening::Failed(error.to_string()));
+        }
+    }
+
+    /// Sends one packet, at once.
+    pub(super) fn send(&mut self, frame: AudioFrame<'_>, now: Instant) -> bool {
+        let now = self.advance(now);
+        let Some((mid, payload_type)) = self.mid.zip(self.payload_type()) else { return false };
+        let sequence = self.sequence.into();
+        let time = (frame.timestamp as u32).wrapping_add(self.timestamp_offset);
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
+        let levels =
+            ExtensionValues { audio_level: Some(frame.level_dbov.clamp(-127, 0)), ..Default::default() };
+        let captured_at = frame.captured_at.min(now);
+        stream.write_rtp(
+            RtpWrite::new(payload_type, sequence, time, captured_at, frame.payload)
+                .marker(frame.starts_talk)
+                .ext_vals(levels),
+        );
+        self.sequence += 1;
+        self.stats.packets_sent += 1;
+        self.stats.payload_bytes_sent += frame.payload.len() as u64;
+        self.tick(now);
+        true
+    }
+
+    /// The payload type that was agreed for Opus.
+    pub(super) fn payload_type(&self) -> Option<Pt> {
+        let media = self.rtc.media(self.mid?)?;
+        let opus = self.rtc.codec_config().find(|p| p.spec().codec == Codec::Opus)?.pt();
+        media.remote_pts().contains(&opus).then_some(opus)
+    }
+
+    /// Takes the name of the audio section from a remote offer, as the gate gave it to str0m.
+    pub(super) fn set_mid(&mut self, mid: &str) {
+        self.mid = Some(mid.into());
+    }
+
+    pub(super) fn mid(&self) -> Option<String> {
+        self.mid.map(|mid| mid.to_string())
+    }
+
+    /// Says goodbye (RTCP BYE, DTLS close_notify).
+    pub(super) fn close(&mut self, now: Instant) {
+        let _ = self.rtc.close();
+        self.drain();
+        self.tick(now);
+    }
+
+    pub(super) fn ice_state(&self) -> IceState {
+        self.ice
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(super) fn poll_happening(&mut self) -> Option<Happening> {
+        self.happenings.pop_front()
+    }
+
+    /// str0m does nothing at a time before its last: a packet written then would wait.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}
+
+fn creds(credentials: &Credentials) -> IceCreds {
+    IceCreds { ufrag: credentials.ufrag().to_owned(), pass: credentials.password().to_owned() }
+}
+
+/// Never str0m's own words on a text: they may quote it, and errors are logged.
+fn refused(error: RtcError) -> CallError {
+    CallError::Engine(match error {
+        RtcError::RemoteSdp(reason) => reason,
+        RtcError::ChangesOutOfOrder => "the answer is not to the latest offer".into(),
+        _ => "it does not apply to this call".into(),
+    })
+}
+
+fn unreadable(_: SdpError) -> CallError {
+    CallError::Engine("it has a form that the engine does not read".into())
+}
+
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(AUDIO_LEVEL_ID, Extension::AudioLevel);
+    map.set(MID_ID, Extension::RtpMid);
+    map
+}
+
+fn codecs(audio: &AudioOffer) -> CodecConfig {
+    let format = FormatParams {
+        stereo: audio.stereo.then_some(true),
+        sprop_stereo: audio.stereo.then_some(true),
+        use_inband_fec: Some(audio.fec),
+        use_dtx: audio.dtx.then_some(true),
+        ..FormatParams::default()
+    };
+    let spec = str0m::format::CodecSpec {
+        codec: Codec::Opus,
+        clock_rate: Frequency::FORTY_EIGHT_KHZ,
+        channels: Some(2),
+        format,
+    };
+    let mut opus = PayloadParams::new(OPUS_PAYLOAD_TYPE.into(), None, spec);
+    opus.set_fb_transport_cc(false);
+    CodecConfig::new_from_payload_params(vec![opus])
+}
+
+fn ice_state(state: IceConnectionState) -> IceState {
+    match state {
+        IceConnectionState::New => IceState::New,
+        IceConnectionState::Checking => IceState::Checking,
+        IceConnectionState::Connected => IceState::Connected,
+        IceConnectionState::Completed => IceState::Completed,
+        IceConnectionState::Disconnected => IceState::Disconnected,
+    }
+}
+
+/// RFC 7983 section 7: the first byte tells STUN from DTLS and RTP.
+fn is_stun(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|byte| *byte < 4)
+}
+
+/// RFC 7983 section 7.
+fn is_dtls(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|byte| (20..64).contains(byte))
+}
