@@ -1,0 +1,35 @@
+//! The signaling server: HTTP, WebSocket, limits, the web client.
+//!
+//! [`Switchboard`] listens on one port and serves the WebSocket (`/ws`), the web client (`/`),
+//! `/healthz` and `/metrics`. It stays out of the media. What is said on the WebSocket is decided by
+//! [`signaling::Registry`](crate::signaling::Registry); this room owns sockets, the clock and queues:
+//!
+//! - every socket is counted by the [doorkeeper](doorkeeper) from accept to close;
+//! - every connection has one bounded queue for what is sent to it and a task that writes it, so that
+//!   a slow or dead receiver never holds up another;
+//! - the registry stands behind one lock, held for one event at a time and never across an await.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an edge room: it reads the clock that it hands to the registry"
+)]
+
+mod connection;
+mod doorkeeper;
+mod error;
+mod hub;
+mod mailbox;
+mod origin;
+mod report;
+mod routes;
+mod server;
+mod thread;
+mod tls;
+pub mod web;
+
+pub use crate::signaling::{IceServer, Limits, RegistryConfig};
+pub use error::SwitchboardError;
+pub use origin::{Origin, OriginError};
+pub use server::{Switchboard, SwitchboardConfig};
+pub use thread::SwitchboardThread;
+pub use tls::TlsFiles;
