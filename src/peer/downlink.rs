@@ -1,0 +1,169 @@
+//! Their voice on its way in: packets, a jitter buffer, a decoder, an output.
+
+use std::time::Instant;
+
+use crate::audio::device::Output;
+use crate::audio::{Level, Receiver, ReceiverConfig, ReceiverStats};
+use crate::rtp::Packet;
+
+use super::engine::Reporter;
+use super::playout_clock::{MAX_PULL_SAMPLES, PlayoutClock, duration_of};
+use super::uplink::device_event;
+use super::{PeerConfig, PeerError, PeerEvent};
+
+pub(super) struct Downlink {
+    output: Option<Output>,
+    receiver: Receiver,
+    channels: usize,
+    /// Of an output that has no clock of its own.
+    clock: Option<PlayoutClock>,
+    aligned: bool,
+    /// A packet has come.
+    fed: bool,
+    heard: bool,
+    /// On hold: what comes in is not heard.
+    silent: bool,
+    level: Level,
+    buffer: Vec<f32>,
+}
+
+impl Downlink {
+    /// # Errors
+    /// When Opus refuses.
+    pub(super) fn new(output: Option<Output>, config: &PeerConfig) -> Result<Self, PeerError> {
+        let channels = config.audio.channels;
+        let receiver = ReceiverConfig { channels, ..ReceiverConfig::default() };
+        let receiver =
+            Receiver::new(receiver).map_err(|source| PeerError::Audio { end: "output", source })?;
+        let channels = channels.count();
+        Ok(Self {
+            output,
+            receiver,
+            channels,
+            clock: None,
+            aligned: false,
+            fed: false,
+            heard: false,
+            silent: false,
+            level: Level::SILENCE,
+            buffer: vec![0.0; MAX_PULL_SAMPLES * channels],
+        })
+    }
+
+    /// Media can flow: the output's time begins.
+    pub(super) fn start(&mut self, now: Instant, reporter: &mut Reporter) {
+        match &self.output {
+            Some(Output::Paced(_)) => self.clock = Some(PlayoutClock::start(now)),
+            Some(Output::Device(_)) => {}
+            None => return,
+        }
+        reporter.tell_at(PeerEvent::OutputStarted {}, now);
+    }
+
+    pub(super) fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
+    }
+
+    pub(super) fn handle_packet(&mut self, packet: &Packet) {
+        self.fed = true;
+        self.receiver.handle_packet(packet);
+    }
+
+    /// When a paced output needs its next samples. A speaker wakes the loop itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.clock.as_ref().map(PlayoutClock::due)
+    }
+
+    /// Renders everything that the output needs at `now`.
+    pub(super) fn pump(&mut self, now: Instant, reporter: &mut Reporter) {
+        match &self.output {
+            Some(Output::Paced(_)) => self.render_pulls(now, reporter),
+            Some(Output::Device(_)) => self.render_wanted(now, reporter),
+            None => {}
+        }
+        self.tell_events(now, reporter);
+    }
+
+    fn tell_events(&mut self, now: Instant, reporter: &mut Reporter) {
+        while let Some(event) = match &mut self.output {
+            Some(Output::Paced(output)) => output.poll_event(),
+            Some(Output::Device(output)) => output.poll_event(now),
+            None => None,
+        } {
+            reporter.tell(device_event("output", event));
+        }
+    }
+
+    fn render_pulls(&mut self, now: Instant, reporter: &mut Reporter) {
+        if !self.aligned
+            && let (Some(clock), Some(wanted)) = (&mut self.clock, self.receiver.poll_playout())
+        {
+            clock.align(wanted);
+            self.aligned = true;
+        }
+        while let Some((due, most)) = self.clock.as_mut().and_then(|clock| clock.pull(now)) {
+            let out = &mut self.buffer[..most * self.channels];
+            let samples = self.receiver.render_ready(due, out);
+            self.on_rendered(samples * self.channels, now, reporter);
+            if let Some(Output::Paced(output)) = &mut self.output {
+                output.write(&self.buffer[..samples * self.channels]);
+            }
+            if let Some(clock) = &mut self.clock {
+                clock.advance(samples);
+            }
+        }
+    }
+
+    /// Refills a speaker to the depth that it wants.
+    fn render_wanted(&mut self, now: Instant, reporter: &mut Reporter) {
+        let Some(Output::Device(output)) = &mut self.output else { return };
+        let mut wanted = output.wanted(now);
+        let mut due = now;
+        while wanted > 0 {
+            let samples = wanted.min(self.buffer.len());
+            self.receiver.render(due, &mut self.buffer[..samples]);
+            self.on_rendered(samples, now, reporter);
+            if let Some(Output::Device(output)) = &mut self.output {
+                output.write(&self.buffer[..samples]);
+            }
+            wanted -= samples;
+            due += duration_of((samples / self.channels) as u64);
+        }
+    }
+
+    /// The first `samples` interleaved ones of the buffer are about to be heard.
+    fn on_rendered(&mut self, samples: usize, now: Instant, reporter: &mut Reporter) {
+        let out = &mut self.buffer[..samples];
+        if self.silent {
+            out.fill(0.0);
+        }
+        self.level = Level::of(out);
+        if self.fed && !self.heard && self.receiver.poll_playout().is_none() {
+            self.heard = true;
+            reporter.tell_at(PeerEvent::FirstAudio {}, now);
+        }
+    }
+
+    /// Counts since the beginning; the mean delay is that since the last call.
+    pub(super) fn stats(&mut self) -> ReceiverStats {
+        self.receiver.stats()
+    }
+
+    /// Loudness of what was rendered last (dBov).
+    pub(super) fn level_dbov(&self) -> f32 {
+        f32::from(self.level.dbov())
+    }
+
+    /// Samples that a device asked for in vain.
+    pub(super) fn underruns(&self) -> u64 {
+        match &self.output {
+            Some(Output::Device(output)) => output.underrun_frames(),
+            Some(Output::Paced(_)) | None => 0,
+        }
+    }
+
+    /// Writes out what is left and waits until it is written.
+    pub(super) fn close(mut self, now: Instant, reporter: &mut Reporter) {
+        self.tell_events(now, reporter);
+    }
+}

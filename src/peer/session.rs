@@ -1,0 +1,270 @@
+//! One call with its two halves of audio: what the run loop holds while somebody is on the line.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::audio::device::SourceSpec;
+use crate::call::{
+    AudioFrame, Call, CallEvent, EndReason, LocalCandidate, Negotiated, State, Transmit, timing,
+};
+use crate::net::{Datagram, Wake};
+use crate::signaling::{CallId, ClientMessage, DeclineReason, HangupReason, PeerId, ServerMessage};
+
+use super::downlink::Downlink;
+use super::engine::Reporter;
+use super::negotiation::{self, end_of};
+use super::statistics::Statistics;
+use super::uplink::Uplink;
+use super::{Ends, PeerConfig, PeerError, PeerEvent};
+
+/// A call, its audio and its figures.
+pub(super) struct Session {
+    id: CallId,
+    peer: PeerId,
+    call: Call,
+    ring_until: Option<Instant>,
+    uplink: Uplink,
+    downlink: Downlink,
+    statistics: Statistics,
+    wishes: crate::audio::SenderConfig,
+    connected_at: Option<Instant>,
+    ended: Option<EndReason>,
+}
+
+/// What a session is made of, beside its call.
+pub(super) struct Parts<'a> {
+    pub(super) id: CallId,
+    pub(super) peer: PeerId,
+    pub(super) ends: &'a mut Ends,
+    pub(super) config: &'a PeerConfig,
+    pub(super) wake: &'a Wake,
+}
+
+impl Session {
+    /// A call that we place: the offer is made.
+    pub(super) fn outgoing(mut call: Call, parts: Parts<'_>, now: Instant) -> Result<Self, PeerError> {
+        call.start(now).map_err(PeerError::Call)?;
+        let ring_until = Some(now + parts.config.ring_limit);
+        Self::with(call, parts, ring_until)
+    }
+
+    /// A call that comes in: it rings.
+    pub(super) fn incoming(mut call: Call, parts: Parts<'_>) -> Result<Self, PeerError> {
+        call.ring();
+        Self::with(call, parts, None)
+    }
+
+    fn with(call: Call, parts: Parts<'_>, ring_until: Option<Instant>) -> Result<Self, PeerError> {
+        let Parts { id, peer, ends, config, wake } = parts;
+        let (input, output) = ends.open(config, wake)?;
+        Ok(Self {
+            id,
+            peer,
+            call,
+            ring_until,
+            uplink: Uplink::new(input, config)?,
+            downlink: Downlink::new(output, config)?,
+            statistics: Statistics::default(),
+            wishes: config.audio.clone(),
+            connected_at: None,
+            ended: None,
+        })
+    }
+
+    pub(super) fn id(&self) -> &CallId {
+        &self.id
+    }
+
+    pub(super) fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    /// The state that it begins in.
+    pub(super) fn announce(&self, reporter: &mut Reporter) {
+        reporter.tell(self.state_event(self.call.state()));
+    }
+
+    fn state_event(&self, state: State) -> PeerEvent {
+        let detail = matches!(state, State::Reconnecting(_)).then(|| {
+            let silence = timing::SILENCE_LIMIT.as_secs_f32();
+            format!("nothing was heard of {} for {silence} s; looking for a path", self.peer)
+        });
+        PeerEvent::State { call: self.id.clone(), peer: self.peer.clone(), state: state.name(), detail }
+    }
+
+    pub(super) fn accept(&mut self, now: Instant, reporter: &mut Reporter) {
+        if let Err(error) = self.call.accept(now) {
+            reporter.tell(PeerEvent::error("accept", error.to_string()));
+        }
+    }
+
+    pub(super) fn decline(&mut self, reason: DeclineReason, now: Instant) {
+        self.call.decline(reason, now);
+    }
+
+    /// Ends the call whatever its state is; one that rings here is declined.
+    pub(super) fn hang_up(&mut self, now: Instant) {
+        self.call.hang_up(HangupReason::Normal, now);
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool, reporter: &mut Reporter) {
+        self.uplink.set_muted(muted);
+        reporter.tell(PeerEvent::Muted { muted });
+    }
+
+    pub(super) fn set_hold(&mut self, held: bool, now: Instant) {
+        self.call.set_hold(held, now);
+    }
+
+    pub(super) fn handle_message(&mut self, message: &ServerMessage, now: Instant, reporter: &mut Reporter) {
+        if let ServerMessage::Ringing { .. } = message {
+            tracing::debug!(call = %self.id, "it rings there");
+        }
+        if let Err(error) = self.call.handle_message(message, now) {
+            reporter.tell(PeerEvent::error("message", error.to_string()));
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, datagram: &Datagram<'_>) {
+        let Datagram { arrival, source, destination, payload } = *datagram;
+        self.call.handle_datagram(arrival, source, destination, payload);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, reporter: &mut Reporter) {
+        if self.call.poll_timeout().is_some_and(|due| due <= now) {
+            self.call.handle_timeout(now);
+        }
+        let unanswered = matches!(self.call.state(), State::Dialing | State::Ringing);
+        if self.ring_until.is_some_and(|limit| limit <= now) && unanswered {
+            self.ring_until = None;
+            self.call.hang_up(HangupReason::Timeout, now);
+        }
+        if self.uplink.is_said(now) {
+            self.call.hang_up(HangupReason::Normal, now);
+        }
+        if let Some(stats) = self.statistics.poll(now, &self.uplink, &mut self.downlink) {
+            reporter.tell_at(PeerEvent::Stats(Box::new(stats)), now);
+        }
+    }
+
+    /// Takes what the call has to tell: audio to the jitter buffer, the rest to the owner.
+    pub(super) fn deliver(&mut self, reporter: &mut Reporter) {
+        while let Some(event) = self.call.poll_event() {
+            self.on_event(event, reporter);
+        }
+    }
+
+    fn on_event(&mut self, event: CallEvent, reporter: &mut Reporter) {
+        match event {
+            CallEvent::Audio(packet) => {
+                self.statistics.on_packet(&packet);
+                self.downlink.handle_packet(&packet);
+            }
+            CallEvent::StateChanged { to, at, .. } => self.on_state(to, at, reporter),
+            CallEvent::Negotiated(negotiated) => self.on_negotiated(&negotiated, reporter),
+            CallEvent::Ice(state) => reporter.tell(PeerEvent::Ice { ice: negotiation::ice_name(state) }),
+            CallEvent::PairSelected(pair) => {
+                self.statistics.on_pair(pair);
+                reporter.tell(negotiation::pair_event(pair));
+            }
+            CallEvent::DtlsConnected(version) => {
+                reporter.tell(PeerEvent::Dtls { version: negotiation::dtls_name(version) });
+            }
+            CallEvent::Stats(stats) => self.statistics.on_call_stats(stats),
+            CallEvent::UnresolvedHost { .. } => {
+                tracing::debug!("a candidate with a multicast-DNS name was passed over");
+            }
+            CallEvent::Ended { reason } => self.ended = Some(reason),
+        }
+    }
+
+    fn on_state(&mut self, state: State, at: Instant, reporter: &mut Reporter) {
+        reporter.tell_at(self.state_event(state), at);
+        if state == State::Connected && self.connected_at.is_none() {
+            self.connected_at = Some(at);
+            let now = Instant::now();
+            self.downlink.start(now, reporter);
+            self.uplink.start(now, reporter);
+            self.statistics.start(now);
+        }
+        self.downlink.set_silent(matches!(state, State::Held(_)));
+    }
+
+    fn on_negotiated(&mut self, negotiated: &Negotiated, reporter: &mut Reporter) {
+        let config = negotiation::sender_config(&self.wishes, negotiated);
+        if let Err(error) = self.uplink.reconfigure(&config) {
+            reporter.tell(PeerEvent::error("opus", error.to_string()));
+        }
+        reporter.tell(negotiation::event(&config, negotiated));
+    }
+
+    /// Encodes what was captured and renders what is due.
+    pub(super) fn move_audio(&mut self, now: Instant, reporter: &mut Reporter) {
+        let call = &mut self.call;
+        self.uplink.pump(now, reporter, |frame| {
+            let frame = AudioFrame {
+                payload: frame.payload,
+                timestamp: frame.timestamp,
+                captured_at: frame.captured_at,
+                level_dbov: frame.level.dbov(),
+                starts_talk: frame.marker,
+            };
+            call.send_audio(frame, now);
+        });
+        self.downlink.pump(now, reporter);
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.call.poll_transmit()
+    }
+
+    pub(super) fn poll_message(&mut self) -> Option<ClientMessage> {
+        self.call.poll_message()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let ring = self.ring_until.filter(|_| matches!(self.call.state(), State::Dialing | State::Ringing));
+        let audio = [self.uplink.deadline(), self.downlink.deadline(), self.statistics.deadline()];
+        [self.call.poll_timeout(), ring].into_iter().chain(audio).flatten().min()
+    }
+
+    /// Whether the call is over and everything of it has been put out.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Whether the other side's call to us goes on in place of ours to them.
+    pub(super) fn ended_by_glare(&self) -> bool {
+        self.ended == Some(EndReason::Glare)
+    }
+
+    /// Closes the audio ends and says how it ended.
+    pub(super) fn close(mut self, ends: &mut Ends, input: &SourceSpec, reporter: &mut Reporter) {
+        let now = Instant::now();
+        let reason = self.ended.unwrap_or(EndReason::Lost);
+        let duration = self.connected_at.map(|since| now.saturating_duration_since(since));
+        if let Some(stats) = self.statistics.last(now, &self.uplink, &mut self.downlink) {
+            reporter.tell_at(PeerEvent::Stats(Box::new(stats)), now);
+        }
+        self.uplink.close(ends, input);
+        self.downlink.close(now, reporter);
+        reporter.tell(PeerEvent::Ended {
+            call: self.id,
+            peer: self.peer,
+            reason: reason.name().into(),
+            exit: end_of(reason) as u8,
+            message: reason.sentence().into(),
+            duration_ms: duration.map_or(0, |time| time.as_millis() as u64),
+        });
+    }
+}
+
+/// Gives a new call the addresses of our sockets; there will be no more.
+pub(super) fn add_candidates(call: &mut Call, addresses: &[SocketAddr], now: Instant) {
+    for &address in addresses {
+        if let Err(error) = call.add_local_candidate(LocalCandidate::host(address), now) {
+            tracing::debug!(%error, "a local address is no candidate");
+        }
+    }
+    call.end_of_local_candidates();
+}

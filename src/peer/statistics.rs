@@ -1,0 +1,173 @@
+//! The figures of a call, once a second.
+
+use std::time::{Duration, Instant};
+
+use crate::audio::SAMPLE_RATE;
+use crate::call::{CallStats, SelectedPair};
+use crate::rtp::Packet;
+
+use super::Stats;
+use super::downlink::Downlink;
+use super::uplink::Uplink;
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Collects what the call, the network and the audio halves know.
+#[derive(Debug, Default)]
+pub(super) struct Statistics {
+    started: Option<Instant>,
+    due: Option<Instant>,
+    call: CallStats,
+    jitter: Jitter,
+    losses: Losses,
+    pair: Option<SelectedPair>,
+    previous: Snapshot,
+}
+
+/// Counters at the end of the last second.
+#[derive(Debug, Default, Clone, Copy)]
+struct Snapshot {
+    at: Option<Instant>,
+    bytes_sent: u64,
+    bytes_received: u64,
+    concealed: u64,
+    rendered: u64,
+}
+
+impl Statistics {
+    /// Media can flow from now on.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.started = Some(now);
+        self.due = Some(now + PERIOD);
+        self.previous.at = Some(now);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    pub(super) fn on_packet(&mut self, packet: &Packet) {
+        self.jitter.on_packet(packet);
+        self.losses.on_packet(packet);
+    }
+
+    pub(super) fn on_pair(&mut self, pair: SelectedPair) {
+        self.pair = Some(pair);
+    }
+
+    pub(super) fn on_call_stats(&mut self, stats: CallStats) {
+        self.call = stats;
+    }
+
+    /// The figures, if a second is over.
+    pub(super) fn poll(&mut self, now: Instant, uplink: &Uplink, downlink: &mut Downlink) -> Option<Stats> {
+        let due = self.due.filter(|due| *due <= now)?;
+        // After a standstill the seconds that nobody saw are left out.
+        self.due = Some(if now - due > PERIOD { now + PERIOD } else { due + PERIOD });
+        self.last(now, uplink, downlink).inspect(|stats| {
+            self.previous = Snapshot {
+                at: Some(now),
+                bytes_sent: stats.bytes_sent,
+                bytes_received: stats.bytes_received,
+                concealed: stats.concealed_samples,
+                rendered: stats.rendered_samples,
+            };
+        })
+    }
+
+    /// The figures as they stand, if media ever could flow.
+    pub(super) fn last(&self, now: Instant, uplink: &Uplink, downlink: &mut Downlink) -> Option<Stats> {
+        let started = self.started?;
+        let receiver = downlink.stats();
+        let call = &self.call;
+        let since = self.previous.at.unwrap_or(started);
+        let rate = |bytes: u64| (bytes as f64 * 8.0 / (now - since).as_secs_f64().max(1e-3)) as u64;
+        let rendered = receiver.total_samples.saturating_sub(self.previous.rendered);
+        let concealed = receiver.concealed_samples.saturating_sub(self.previous.concealed);
+        Some(Stats {
+            call_ms: (now - started).as_millis() as u64,
+            packets_sent: call.packets_sent,
+            packets_received: call.packets_received,
+            packets_lost: self.losses.missing(),
+            packets_late: receiver.late,
+            remote_loss_percent: call.remote_loss.map(|share| share * 100.0),
+            jitter_ms: self.jitter.ms(),
+            rtt_ms: call.rtt.map(|rtt| rtt.as_secs_f32() * 1000.0),
+            playout_delay_ms: receiver.playout_delay_ms,
+            playout_target_ms: receiver.target_ms,
+            concealed_percent: if rendered == 0 { 0.0 } else { 100.0 * concealed as f32 / rendered as f32 },
+            concealed_samples: receiver.concealed_samples,
+            rendered_samples: receiver.total_samples,
+            input_level_dbov: uplink.level_dbov(),
+            output_level_dbov: downlink.level_dbov(),
+            send_bps: rate(call.bytes_sent.saturating_sub(self.previous.bytes_sent)),
+            receive_bps: rate(call.bytes_received.saturating_sub(self.previous.bytes_received)),
+            bytes_sent: call.bytes_sent,
+            bytes_received: call.bytes_received,
+            input_overruns: uplink.overruns(),
+            output_underruns: downlink.underruns(),
+            pair: self.pair.map(|pair| {
+                format!(
+                    "{} {} -> {} {}",
+                    pair.local_kind.as_str(),
+                    pair.local,
+                    pair.remote_kind.as_str(),
+                    pair.remote
+                )
+            }),
+        })
+    }
+}
+
+/// Packets that never came, as RFC 3550, appendix A.3, counts them: those expected by their sequence numbers
+/// less those received.
+#[derive(Debug, Default)]
+struct Losses {
+    stream: Option<(u32, u64)>,
+    highest: u64,
+    received: u64,
+    /// Of the streams before this one.
+    earlier: u64,
+}
+
+impl Losses {
+    fn on_packet(&mut self, packet: &Packet) {
+        let seq = packet.seq.0;
+        if self.stream.is_none_or(|(ssrc, _)| ssrc != packet.ssrc) {
+            self.earlier = self.missing();
+            (self.stream, self.highest, self.received) = (Some((packet.ssrc, seq)), seq, 0);
+        }
+        self.highest = self.highest.max(seq);
+        self.received += 1;
+    }
+
+    fn missing(&self) -> u64 {
+        let expected = self.stream.map_or(0, |(_, first)| (self.highest + 1).saturating_sub(first));
+        self.earlier + expected.saturating_sub(self.received)
+    }
+}
+
+/// Interarrival jitter as RFC 3550, section 6.4.1 and appendix A.8, defines it.
+#[derive(Debug, Default)]
+struct Jitter {
+    last: Option<(Instant, u64)>,
+    seconds: f64,
+}
+
+impl Jitter {
+    fn on_packet(&mut self, packet: &Packet) {
+        let timestamp = packet.timestamp.0;
+        if let Some((arrival, previous)) = self.last
+            && timestamp > previous
+        {
+            let spacing = packet.arrival.saturating_duration_since(arrival).as_secs_f64();
+            let meant = (timestamp - previous) as f64 / f64::from(SAMPLE_RATE);
+            self.seconds += ((spacing - meant).abs() - self.seconds) / 16.0;
+        }
+        self.last = Some((packet.arrival, timestamp));
+    }
+
+    fn ms(&self) -> f32 {
+        (self.seconds * 1000.0) as f32
+    }
+}

@@ -1,0 +1,232 @@
+//! Our voice on its way out: an input, cut into frames, encoded, handed to the call.
+
+use std::time::{Duration, Instant};
+
+use crate::audio::device::{EndEvent, Input, SourceSpec};
+use crate::audio::{EncodedFrame, Error, Level, Sender, SenderConfig};
+
+use super::engine::Reporter;
+use super::playout_clock::duration_of;
+use super::{AtEnd, Ends, PeerConfig, PeerError, PeerEvent};
+
+/// How long after the last sample of an input we hang up: what was said has to get through the network and
+/// the other side's jitter buffer.
+const HANG_UP_AFTER: Duration = Duration::from_millis(600);
+
+/// Samples that one turn takes from an input: more than any frame or callback holds, stereo included.
+const TURN_SAMPLES: usize = 2 * 5760;
+
+/// How far behind a paced input may be and still catch up; a longer standstill is left out.
+const MAX_BEHIND: Duration = Duration::from_millis(500);
+
+pub(super) struct Uplink {
+    input: Option<Input>,
+    sender: Sender,
+    at_end: AtEnd,
+    /// Samples per channel taken from a paced input, and when the first of them was spoken.
+    pace: Option<(Instant, u64)>,
+    told_start: bool,
+    ended_at: Option<Instant>,
+    level: Level,
+    buffer: Vec<f32>,
+}
+
+impl Uplink {
+    /// # Errors
+    /// When Opus refuses.
+    pub(super) fn new(input: Option<Input>, config: &PeerConfig) -> Result<Self, PeerError> {
+        let sender =
+            Sender::new(config.audio.clone()).map_err(|source| PeerError::Audio { end: "input", source })?;
+        Ok(Self {
+            input,
+            sender,
+            at_end: config.at_end,
+            pace: None,
+            told_start: false,
+            ended_at: None,
+            level: Level::SILENCE,
+            buffer: vec![0.0; TURN_SAMPLES],
+        })
+    }
+
+    /// Media can flow: from now on what is spoken is heard.
+    pub(super) fn start(&mut self, now: Instant, reporter: &mut Reporter) {
+        match &mut self.input {
+            Some(Input::Paced(_)) => {
+                self.pace = Some((now, 0));
+                self.tell_start(now, reporter);
+            }
+            Some(Input::Live(live)) => live.start(),
+            None => {}
+        }
+    }
+
+    fn tell_start(&mut self, at: Instant, reporter: &mut Reporter) {
+        if !std::mem::replace(&mut self.told_start, true) {
+            reporter.tell_at(PeerEvent::InputStarted {}, at);
+        }
+    }
+
+    /// Follows what the other side asked for.
+    ///
+    /// # Errors
+    /// When Opus refuses; what was before then stays.
+    pub(super) fn reconfigure(&mut self, wanted: &SenderConfig) -> Result<(), Error> {
+        let current = self.sender.config();
+        if current.channels != wanted.channels || current.dtx != wanted.dtx {
+            let muted = self.sender.is_muted();
+            self.sender = Sender::new(wanted.clone())?;
+            self.sender.set_muted(muted);
+            return Ok(());
+        }
+        self.sender.set_frame(wanted.frame)?;
+        self.sender.set_bitrate(wanted.bitrate)?;
+        self.sender.set_fec(wanted.fec)
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.sender.set_muted(muted);
+    }
+
+    /// When the next frame of a paced input will have been spoken, or when the end is to be acted on.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let frame = match &self.input {
+            Some(Input::Paced(_)) => self.frame_due(),
+            Some(Input::Live(_)) if self.ended_at.is_some() => self.frame_due(),
+            _ => None,
+        };
+        let hang_up = self.ended_at.filter(|_| self.at_end == AtEnd::HangUp).map(|at| at + HANG_UP_AFTER);
+        [frame, hang_up].into_iter().flatten().min()
+    }
+
+    fn frame_due(&self) -> Option<Instant> {
+        let (start, taken) = self.pace?;
+        Some(start + duration_of(taken + self.sender.config().frame.samples() as u64))
+    }
+
+    /// Whether everything was said and has had time to arrive, and the wish is to hang up then.
+    pub(super) fn is_said(&self, now: Instant) -> bool {
+        self.at_end == AtEnd::HangUp && self.ended_at.is_some_and(|at| at + HANG_UP_AFTER <= now)
+    }
+
+    /// Takes what was spoken until `now` and hands every complete frame to `send`.
+    pub(super) fn pump(
+        &mut self,
+        now: Instant,
+        reporter: &mut Reporter,
+        mut send: impl FnMut(EncodedFrame<'_>),
+    ) {
+        match &mut self.input {
+            Some(_) if self.ended_at.is_some() => self.take_silence(now),
+            Some(Input::Paced(_)) => self.take_paced(now, reporter),
+            Some(Input::Live(_)) => self.take_live(now, reporter),
+            None => return,
+        }
+        while let Some(frame) = self.sender.poll_frame() {
+            self.level = frame.level;
+            send(frame);
+        }
+    }
+
+    fn take_paced(&mut self, now: Instant, reporter: &mut Reporter) {
+        let channels = self.sender.config().channels.count();
+        let frame = self.sender.config().frame.samples();
+        while self.ended_at.is_none()
+            && let Some(due) = self.frame_due()
+            && due <= now
+        {
+            let (Some(Input::Paced(source)), Some((start, taken))) = (&mut self.input, &mut self.pace) else {
+                return;
+            };
+            if now - due > MAX_BEHIND {
+                *start += now - due;
+            }
+            let samples = &mut self.buffer[..frame * channels];
+            let spoken_at = *start + duration_of(*taken);
+            let got = source.read(samples);
+            *taken += frame as u64;
+            let (missing, over) = (samples.len() - got, source.is_over());
+            samples[got..].fill(0.0);
+            // The last frame is filled up; so is one that a slow disk did not deliver in time.
+            self.sender.push(samples, spoken_at);
+            if over && missing > 0 {
+                self.end(now, reporter);
+            }
+        }
+    }
+
+    /// After the last sample the line stays open: who listens is to hear silence, not to conceal a loss.
+    fn take_silence(&mut self, now: Instant) {
+        let samples = self.sender.config().frame.samples();
+        while let Some(due) = self.frame_due().filter(|due| *due <= now) {
+            let silence = &mut self.buffer[..samples * self.sender.config().channels.count()];
+            silence.fill(0.0);
+            self.sender.push(silence, due - duration_of(samples as u64));
+            let Some((start, taken)) = &mut self.pace else { return };
+            *start += now.saturating_duration_since(due + MAX_BEHIND);
+            *taken += samples as u64;
+        }
+    }
+
+    fn take_live(&mut self, now: Instant, reporter: &mut Reporter) {
+        let channels = self.sender.config().channels.count();
+        loop {
+            let Some(Input::Live(live)) = &mut self.input else { return };
+            let got = live.read(&mut self.buffer);
+            if got == 0 {
+                break;
+            }
+            let first = now.checked_sub(duration_of((got / channels) as u64)).unwrap_or(now);
+            self.sender.push(&self.buffer[..got], first);
+            self.tell_start(first, reporter);
+        }
+        while let Some(Input::Live(live)) = &mut self.input
+            && let Some(event) = live.poll_event()
+        {
+            match event {
+                EndEvent::Ended => self.end(now, reporter),
+                event => reporter.tell(device_event("input", event)),
+            }
+        }
+    }
+
+    fn end(&mut self, now: Instant, reporter: &mut Reporter) {
+        if self.ended_at.is_none() {
+            self.ended_at = Some(now);
+            // The silence that follows fills up the last frame and pushes it through the encoder's look-ahead. A
+            // frame sent ahead of it would look to the other side like a path that has become slower since.
+            // A live input set its own pace until here.
+            self.pace = self.pace.or(Some((now, 0)));
+            reporter.tell(PeerEvent::InputEnded {});
+        }
+    }
+
+    /// Loudness of the latest frame (dBov).
+    pub(super) fn level_dbov(&self) -> f32 {
+        f32::from(self.level.dbov())
+    }
+
+    /// Samples that were lost because nobody took them in time.
+    pub(super) fn overruns(&self) -> u64 {
+        match &self.input {
+            Some(Input::Live(live)) => live.overrun_samples(),
+            _ => 0,
+        }
+    }
+
+    /// Gives the input back: stdin has only one, and goes on in the next call.
+    pub(super) fn close(self, ends: &mut Ends, spec: &SourceSpec) {
+        ends.take_back(self.input, spec);
+    }
+}
+
+/// What happened to an end, as an event.
+pub(super) fn device_event(end: &'static str, event: EndEvent) -> PeerEvent {
+    let (status, detail) = match event {
+        EndEvent::Lost { reason } => ("lost", reason),
+        EndEvent::Failed { reason } => ("failed", reason),
+        EndEvent::Recovered { device } => ("recovered", device),
+        EndEvent::Ended => ("ended", "nobody reads it any more".to_owned()),
+    };
+    PeerEvent::Device { end, status, detail }
+}
