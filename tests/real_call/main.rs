@@ -1,0 +1,14 @@
+//! Calls between real processes over real sockets on this machine: what a user and a script see.
+
+#![expect(clippy::disallowed_methods, reason = "real processes take real time")]
+#![expect(clippy::print_stderr, reason = "what was measured stands in the log of the tests")]
+
+mod apart;
+mod bad_input;
+mod foreign_messages;
+mod many_calls;
+mod process_figures;
+mod processes;
+mod raw_client;
+mod sound;
+mod speech;

@@ -1,0 +1,135 @@
+//! Speech goes through a call whole, good, and on time.
+
+use std::process::{Command, Stdio};
+use std::thread;
+
+use handset::measure::{DelayTrack, Place, Recording, Search, align, find_dropouts};
+
+use super::processes::{Folder, Peer, Switchboard, alone, asset};
+use super::sound::{hear, pesq, read_wav, speak, to_48_khz};
+
+/// What the field calls good: 4.0 on a scale that ends at 4.64.
+const GOOD_PESQ_WB: f64 = 4.0;
+
+/// Nothing of the speech is lost, at the start and the end least of all.
+#[track_caller]
+fn assert_whole(said: &Recording, heard: &Recording) -> DelayTrack {
+    let track = align(said, heard, &Search::default());
+    let similarity = track.similarity();
+    let dropouts = find_dropouts(said, heard, &track);
+    eprintln!(
+        "mouth to ear: median {:.1} ms, 95 % {:.1} ms; {similarity:?}; {dropouts:?}",
+        track.median_ms().unwrap_or(f64::NAN),
+        track.percentile_ms(95.0).unwrap_or(f64::NAN),
+    );
+    // The coder keeps how a voice sounds, not its waveform: one stretch in ten may look different.
+    assert!(similarity.heard_share() > 0.9, "{similarity:?}");
+    for place in [Place::Start, Place::End] {
+        let lost: Vec<_> = dropouts.iter().filter(|dropout| dropout.place == place).collect();
+        assert!(lost.is_empty(), "{place:?}: {lost:?}");
+    }
+    assert!(dropouts.iter().all(|dropout| dropout.length_ms() < 30.0), "{dropouts:?}");
+    track
+}
+
+/// Calls in which good speech must be heard once: another program on the machine can only make it worse.
+const ATTEMPTS: usize = 3;
+
+#[test]
+fn speech_from_a_file_arrives_whole_and_good_both_ways() {
+    let _alone = alone();
+    let mut scores = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let Some(score) = speak_files_both_ways() else { return };
+        scores.push(score);
+        if score >= GOOD_PESQ_WB {
+            return;
+        }
+    }
+    panic!("PESQ-WB of {ATTEMPTS} calls, each the mean of both voices: {scores:?}");
+}
+
+/// Makes one call and gives the mean PESQ-WB of both voices, if there is something to measure it with.
+fn speak_files_both_ways() -> Option<f64> {
+    let folder = Folder::new("speech");
+    let switchboard = Switchboard::start();
+    let said = [asset("alice.wav"), asset("bob.wav")];
+    let heard = [folder.path("heard-by-bob.wav"), folder.path("heard-by-alice.wav")];
+    let sound = ["--bitrate", "32000", "--frame-ms", "20", "--quiet"];
+    let bob_ends =
+        [&["--input", &said[1], "--output", &heard[0], "--at-end", "silence"], &sound[..]].concat();
+    let alice_ends =
+        [&["--input", &said[0], "--output", &heard[1], "--at-end", "hangup"], &sound[..]].concat();
+    let mut bob = Peer::answering("bob", &switchboard, &bob_ends);
+    let mut alice = Peer::calling("bob", "alice", &switchboard, &alice_ends);
+    assert_eq!([alice.exit(), bob.exit()], [0, 0], "{}{}", alice.program.stderr(), bob.program.stderr());
+
+    let spoken = [alice.moment_ms("input_started"), bob.moment_ms("input_started")];
+    let ears = [bob.moment_ms("output_started"), alice.moment_ms("output_started")];
+    for way in [0, 1] {
+        let track = assert_whole(&read_wav(&said[way], spoken[way]), &read_wav(&heard[way], ears[way]));
+        assert!(track.median_ms().is_some_and(|delay_ms| (5.0..150.0).contains(&delay_ms)));
+    }
+    let scores: Vec<f64> =
+        [0, 1].iter().filter_map(|&way| pesq(&said[way], &heard[way])).map(|(mean, _)| mean).collect();
+    (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+}
+
+#[test]
+fn raw_sound_on_pipes_goes_out_as_it_comes_in() {
+    let _alone = alone();
+    let folder = Folder::new("pipes");
+    let switchboard = Switchboard::start();
+    let url = switchboard.url();
+    let peer = |words: &[&str]| {
+        let words = [words, &["--server", &url, "--quiet"]].concat();
+        Command::new(env!("CARGO_BIN_EXE_peer"))
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a peer")
+    };
+    let events = folder.path("alice.jsonl");
+    let listens = ["answer", "--auto", "--id", "bob", "--direction", "receive", "--output", "-"];
+    let speaks = ["call", "bob", "--id", "alice", "--direction", "send", "--input", "-", "--events", &events];
+    let mut bob = peer(&listens);
+    let ear = bob.stdout.take().expect("piped");
+    let ear = thread::spawn(move || hear(ear));
+    wait_until_online("bob", &switchboard);
+    let mut alice = peer(&speaks);
+    wait_for_line(&events, "\"connected\"");
+
+    let said = to_48_khz(&read_wav(&asset("alice.wav"), 0.0));
+    let said = speak(alice.stdin.take().expect("piped"), &said);
+    assert_eq!(alice.wait().expect("it ends").code(), Some(0), "its input ended, so it hung up");
+    assert_eq!(bob.wait().expect("it ends").code(), Some(0));
+    let track = assert_whole(&said, &ear.join().expect("the listener lives"));
+    assert!(track.median_ms().is_some_and(|delay_ms| (5.0..150.0).contains(&delay_ms)));
+}
+
+/// Waits until a third party sees `id` online.
+fn wait_until_online(id: &str, switchboard: &Switchboard) {
+    let url = switchboard.url();
+    let mut watcher = Peer::start(&[
+        "answer", "--id", "watcher", "--server", &url, "--input", "silence", "--output", "null",
+    ]);
+    watcher.wait_for(id, |event| {
+        event["type"] == "online" && event["id"] == id
+            || event["type"] == "registered"
+                && event["online"].as_array().is_some_and(|all| all.contains(&id.into()))
+    });
+}
+
+/// Waits until a line of a growing file contains `word`.
+fn wait_for_line(path: &str, word: &str) {
+    let limit = std::time::Instant::now() + super::processes::SOON;
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if text.lines().any(|line| line.contains(word)) {
+            return;
+        }
+        assert!(std::time::Instant::now() < limit, "no {word} in {text}");
+        thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
