@@ -1,0 +1,129 @@
+//! One direction of a call: encoded once, sent over any network.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use handset::audio::opus::{Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
+use handset::audio::trial::Trial;
+use handset::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
+use handset::sim::{Link, Profile};
+
+/// Media time of the first sample.
+const ORIGIN: RtpTimestamp = RtpTimestamp(1 << 32);
+/// IP, UDP, RTP and SRTP.
+const OVERHEAD_BYTES: usize = 20 + 8 + 12 + 10;
+
+/// What packets carry beside their own frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redundancy {
+    /// Nothing.
+    None,
+    /// Opus' in-band FEC.
+    Fec,
+    /// Copies of the last frames (RFC 2198).
+    Red(usize),
+}
+
+impl FromStr for Redundancy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Redundancy, ()> {
+        match text {
+            "none" => Ok(Redundancy::None),
+            "fec" => Ok(Redundancy::Fec),
+            "red" => Ok(Redundancy::Red(1)),
+            "red2" => Ok(Redundancy::Red(2)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The packets of one direction.
+pub(crate) struct Call {
+    start: Instant,
+    frame: usize,
+    samples: usize,
+    format: PayloadFormat,
+    payloads: Vec<Arc<[u8]>>,
+}
+
+impl Call {
+    /// Encodes `speech`.
+    pub(crate) fn encode(speech: &[f32], frame_ms: f32, redundancy: Redundancy) -> Call {
+        let frame = (frame_ms * 48.0) as usize;
+        let mut config = EncoderConfig {
+            frame: FrameLength::from_samples(frame).expect("a frame length"),
+            ..EncoderConfig::default()
+        };
+        config.bitrate = std::env::var("BITRATE").unwrap_or("32k".into()).parse().expect("a bit rate");
+        config.expected_loss_percent = if redundancy == Redundancy::Fec { 15 } else { 0 };
+        let mut encoder = Encoder::new(config).expect("an encoder");
+        let mut packet = [0; MAX_PACKET_BYTES];
+        let plain: Vec<Vec<u8>> = speech
+            .chunks_exact(frame)
+            .map(|samples| {
+                let bytes = encoder.encode(samples, &mut packet).expect("a frame");
+                packet[..bytes].to_vec()
+            })
+            .collect();
+        let (format, payloads) = match redundancy {
+            Redundancy::Red(copies) => (
+                PayloadFormat::Red,
+                (0..plain.len()).map(|n| with_copies(&plain, n, copies, frame)).collect(),
+            ),
+            _ => (PayloadFormat::Opus, plain.into_iter().map(Arc::from).collect()),
+        };
+        #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
+        let start = Instant::now();
+        Call { start, frame, samples: speech.len(), format, payloads }
+    }
+
+    /// What arrives over `network`, and the path's own mean delay in milliseconds.
+    pub(crate) fn over(&self, network: Profile, seed: u64) -> (Vec<Packet>, f64) {
+        let mut link = Link::new(network.link(), seed, self.start);
+        for (n, payload) in self.payloads.iter().enumerate() {
+            let packet = Packet {
+                ssrc: 1,
+                seq: Seq(n as u64),
+                timestamp: ORIGIN + Samples::from(n * self.frame),
+                arrival: self.start,
+                marker: n == 0,
+                format: self.format,
+                payload: payload.clone(),
+            };
+            link.send(self.sent(n), payload.len() + OVERHEAD_BYTES, packet);
+        }
+        let mut arrivals = Vec::new();
+        let mut path_ms = 0.0;
+        while let Some(at) = link.poll_timeout() {
+            if let Some((arrival, packet)) = link.poll(at) {
+                let sent = self.sent(packet.seq.0 as usize);
+                path_ms += arrival.saturating_duration_since(sent).as_secs_f64() * 1000.0;
+                arrivals.push(Packet { arrival, ..packet });
+            }
+        }
+        let path_ms = path_ms / arrivals.len().max(1) as f64;
+        (arrivals, path_ms)
+    }
+
+    fn sent(&self, n: usize) -> Instant {
+        self.start + Samples::from((n + 1) * self.frame).duration()
+    }
+
+    /// A trial of this call.
+    pub(crate) fn trial(&self, pull: Samples) -> Trial {
+        let end = self.start + Samples::from(self.samples).duration() + Duration::from_millis(200);
+        Trial { start: self.start, origin_at: self.start, origin: ORIGIN, pull, sink_ppm: 0.0, end }
+    }
+}
+
+fn with_copies(plain: &[Vec<u8>], n: usize, copies: usize, frame: usize) -> Arc<[u8]> {
+    let older: Vec<(Samples, &[u8])> = (1..=copies.min(n))
+        .rev()
+        .map(|age| (Samples::from(age * frame), plain[n - age].as_slice()))
+        .collect();
+    let mut payload = Vec::new();
+    red::write(111, &older, &plain[n], &mut payload).expect("copies fit");
+    payload.into()
+}
