@@ -7,12 +7,9 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test of real time on a real machine")]
 
 use std::{
-    env, fs,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    env,
+    process::Command,
     sync::{Arc, mpsc},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -21,73 +18,17 @@ use handset::audio::{
     device::{self, DeviceOutput, EndEvent, Input, LiveInput, Output, PacedSource, Tone, Wake},
 };
 
-/// A sound server with one virtual cable: what is played to `cable` is recorded from `cable.monitor`.
-struct SoundServer {
-    server: Child,
-    home: PathBuf,
-}
+#[path = "support/sound_server.rs"]
+mod sound_server;
 
-impl SoundServer {
-    /// Starts one, or says that there is none to start.
-    fn start(test: &str) -> Option<SoundServer> {
-        let home = env::temp_dir().join(format!("handset-sound-{}-{test}", std::process::id()));
-        fs::create_dir_all(&home).unwrap();
-        fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
-        let mut command = Command::new("pulseaudio");
-        command.args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--system=false", "--use-pid-file=no"]);
-        command.args([
-            "--load=module-native-protocol-unix auth-anonymous=1",
-            CABLE,
-            "--load=module-always-sink",
-        ]);
-        in_home(&mut command, &home).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(server) = command.spawn() else {
-            let _ = fs::remove_dir_all(&home);
-            let required = env::var("HANDSET_TEST_TOOLS").is_ok_and(|tools| tools == "required");
-            assert!(!required, "pulseaudio is not installed");
-            eprintln!("skipped: {test}, pulseaudio is not installed");
-            return None;
-        };
-        let server = SoundServer { server, home };
-        let begun = Instant::now();
-        while !server.control(&["info"]) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "pulseaudio does not answer");
-            thread::sleep(Duration::from_millis(50));
-        }
-        Some(server)
-    }
-
-    fn control(&self, args: &[&str]) -> bool {
-        let mut command = Command::new("pactl");
-        in_home(&mut command, &self.home).args(args).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().expect("pactl comes with pulseaudio").success()
-    }
-}
-
-impl Drop for SoundServer {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        let _ = fs::remove_dir_all(&self.home);
-    }
-}
-
-const CABLE: &str = "--load=module-null-sink sink_name=cable rate=48000 channels=2";
-
-fn in_home<'a>(command: &'a mut Command, home: &PathBuf) -> &'a mut Command {
-    command
-        .env("HOME", home)
-        .env("XDG_RUNTIME_DIR", home)
-        .env_remove("PULSE_SERVER")
-        .env_remove("PULSE_COOKIE")
-}
+use sound_server::SoundServer;
 
 /// Runs the test `inside::NAME` in a process that finds a sound server of its own.
 fn with_sound_server(name: &str) {
-    let Some(server) = SoundServer::start(name) else { return };
-    let mut command = Command::new(env::current_exe().unwrap());
+    let Some(server) = SoundServer::start(name, &["cable"]) else { return };
+    let mut command = server.command(env::current_exe().unwrap());
     command.args(["--exact", &format!("inside::{name}"), "--ignored", "--nocapture", "--test-threads=1"]);
-    let status = in_home(&mut command, &server.home).status().unwrap();
+    let status = command.status().unwrap();
     assert!(status.success(), "inside::{name} failed: {status}");
 }
 
@@ -216,7 +157,10 @@ mod inside {
     #[ignore = "run by the test of the same name"]
     fn what_is_played_to_a_cable_is_recorded_from_it() {
         let mut ends = Ends::open(Channels::Mono);
-        ends.run(&mut |block| block.fill(0.0), Duration::from_secs(1), &never);
+        let mut quiet = |block: &mut [f32]| block.fill(0.0);
+        assert!(ends.run(&mut quiet, LONG, &|ends| !ends.heard.is_empty()), "the microphone does not begin");
+        // An idle virtual cable moves sound in pieces of up to 2 s until it has seen that somebody is in a hurry.
+        ends.run(&mut quiet, Duration::from_secs(3), &never);
         let mut tone = Tone::new(440.0, Channels::Mono);
         let mut play = |block: &mut [f32]| {
             tone.read(block);
@@ -304,14 +248,13 @@ mod inside {
         assert!(named("cable").is_output && !named("cable").is_input && named("cable").is_default);
         assert!(named("cable.monitor").is_input && !named("cable.monitor").is_output);
 
-        let (wake, _woken) = wake();
         for output in ["default", "device:cable", "device:CABLE", "device:pulseaudio:cable"] {
-            device::open_output(&output.parse().unwrap(), Channels::Mono, wake.clone()).expect(output);
+            device::check_output(&output.parse().unwrap()).expect(output);
         }
-        let missed = device::open_output(&"device:hdmi".parse().unwrap(), Channels::Mono, wake.clone());
+        let missed = device::check_output(&"device:hdmi".parse().unwrap());
         let error = missed.err().unwrap().to_string();
         assert!(error.starts_with("there is no speaker \"hdmi\"; there is: cable"), "{error}");
-        let missed = device::open_input(&"device:cable ".parse().unwrap(), Channels::Mono, wake);
+        let missed = device::check_input(&"device:cable ".parse().unwrap());
         let error = missed.err().unwrap().to_string();
         assert!(error.starts_with("there is no microphone \"cable \"; there is: cable.monitor"), "{error}");
     }

@@ -99,6 +99,13 @@ fn host() -> Result<Host, Error> {
     Err(Error::Device { reason: format!("no sound system works here ({})", reasons.join("; ")) })
 }
 
+/// Whether a device belongs to PulseAudio itself: PipeWire speaks its protocol, but keeps enough room for a microphone.
+pub(super) fn is_pulseaudio(device: &Device) -> bool {
+    let speaks_it = device.id().is_ok_and(|id| id.host().name() == "PulseAudio");
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
+    speaks_it && !runtime.is_some_and(|folder| folder.join("pipewire-0").exists())
+}
+
 /// The devices of this machine, as far as its sound system tells.
 ///
 /// # Errors

@@ -14,12 +14,22 @@ use cpal::{
     SupportedBufferSize, SupportedStreamConfigRange, traits::DeviceTrait,
 };
 
-use super::{CaptureCallback, DeviceFormat, PlaybackCallback, Wake, callback::Counters, hosts::Direction};
+use super::{
+    CaptureCallback, DeviceFormat, PlaybackCallback, Wake,
+    callback::Counters,
+    hosts::{self, Direction},
+};
 use crate::audio::{Channels, Error, SAMPLE_RATE};
 
 /// Callback sizes that are asked for, in frames at 48 kHz, until one is taken and kept up with: 5 ms costs little,
 /// and both ways each callback is delay. The system's own choice can be seconds, so it is never asked for that.
 pub(super) const CALLBACK_FRAMES: [u32; 4] = [240, 480, 960, 1920];
+
+/// How many callbacks' worth of sound PulseAudio is asked to hold of a microphone.
+///
+/// cpal asks for room for one callback (`maxlength` = `fragsize`), and what PulseAudio's main thread does not send before
+/// the next piece arrives is dropped: beside a busy player most of the sound. The room is only used when it is late.
+const PULSE_ROOM: u32 = 4;
 
 /// A sound system that does not answer for this long is broken.
 const MAX_OPEN: Duration = Duration::from_secs(3);
@@ -218,9 +228,22 @@ impl Endpoint for PlaybackCallback {
 /// A stream that was built and does not run yet.
 pub(super) struct Built<E: Endpoint> {
     pub(super) stream: Stream,
+    /// A second stream of the same device that nobody hears; see [`pacemaker`].
+    pub(super) pacemaker: Option<Stream>,
     pub(super) half: E::Half,
     pub(super) format: DeviceFormat,
     pub(super) fault: Arc<Fault>,
+}
+
+/// A stream of a PulseAudio microphone in callbacks of `frames`, whose sound is thrown away.
+///
+/// The server moves sound at the shortest period that any stream of a device asks for, and hands each stream what has
+/// come. The stream that is heard asks for [`PULSE_ROOM`] callbacks to have the room, and would get its sound in
+/// pieces as long; this one keeps the pieces short. Without it the call only has more delay.
+fn pacemaker(device: &Device, heard: StreamConfig, frames: u32) -> Option<Stream> {
+    let config = StreamConfig { buffer_size: BufferSize::Fixed(frames), ..heard };
+    let built = device.build_input_stream::<f32, _, _>(config, |_, _| (), |_| (), Some(MAX_OPEN));
+    built.inspect_err(|error| tracing::debug!(%error, "a microphone without a pacemaker")).ok()
 }
 
 /// Builds a stream on `device` with the smallest callbacks that it takes, but for the first `passed_over` of
@@ -248,10 +271,12 @@ pub(super) fn build<E: Endpoint>(
             }
         };
         let (endpoint, half) = E::pair(choice.device, channels, counters.clone(), wake.clone());
+        let room =
+            if E::DIRECTION == Direction::Input && hosts::is_pulseaudio(device) { PULSE_ROOM } else { 1 };
         let config = StreamConfig {
             channels: choice.device.channels as u16,
             sample_rate: choice.device.rate_hz,
-            buffer_size: BufferSize::Fixed(frames),
+            buffer_size: BufferSize::Fixed(frames * room),
         };
         let built = match choice.sample {
             SampleFormat::I16 => endpoint.build::<i16>(device, config, on_error),
@@ -263,7 +288,10 @@ pub(super) fn build<E: Endpoint>(
             _ => endpoint.build::<f32>(device, config, on_error),
         };
         match built {
-            Ok(stream) => return Ok(Built { stream, half, format: choice.device, fault }),
+            Ok(stream) => {
+                let pacemaker = (room > 1).then(|| pacemaker(device, config, frames)).flatten();
+                return Ok(Built { stream, pacemaker, half, format: choice.device, fault });
+            }
             Err(error) if error.kind() == ErrorKind::UnsupportedConfig => refused = Some(error),
             Err(error) => return Err(failed(error)),
         }

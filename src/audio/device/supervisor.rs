@@ -43,25 +43,25 @@ const MAX_CATCH_UP: Duration = Duration::from_millis(100);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const MAX_RETRY: Duration = Duration::from_secs(2);
 
-/// How long an end may take to open before it counts as broken.
-const MAX_OPEN: Duration = Duration::from_secs(8);
-
 /// The shape of a device that is not there.
 const NO_DEVICE: DeviceFormat = DeviceFormat { rate_hz: SAMPLE_RATE, channels: 1 };
 
-/// Opens a microphone and keeps it open until the input is dropped.
+/// A microphone that is opened now, by a thread of its own, and kept open until the input is dropped. What goes wrong in
+/// opening it is an [`EndEvent::Lost`], and it is tried again.
 pub(super) fn open_input(wanted: Wanted, channels: Channels, wake: Wake) -> Result<LiveInput, Error> {
     let (link, counters) = open::<CaptureCallback>(wanted, channels, wake)?;
     Ok(LiveInput::device(Capture::new(link, channels, counters)?))
 }
 
-/// Opens a speaker and keeps it open until the output is dropped.
+/// A speaker that is opened now, by a thread of its own, and kept open until the output is dropped. What goes wrong in
+/// opening it is an [`EndEvent::Lost`], and it is tried again.
 pub(super) fn open_output(wanted: Wanted, channels: Channels, wake: Wake) -> Result<DeviceOutput, Error> {
     let (link, counters) = open::<PlaybackCallback>(wanted, channels, wake)?;
     Ok(DeviceOutput::new(link, channels, counters))
 }
 
-/// Starts the thread that owns the device, and waits until it is open.
+/// Starts the thread that owns the device. A sound system may take seconds to answer, and a call that is being set up
+/// does not wait for it.
 fn open<E: Endpoint>(
     wanted: Wanted,
     channels: Channels,
@@ -69,7 +69,6 @@ fn open<E: Endpoint>(
 ) -> Result<(Link<E::Half>, Arc<Counters>), Error> {
     let counters = Arc::new(Counters::default());
     let (messages_in, messages) = mpsc::channel();
-    let (opened_in, opened) = mpsc::sync_channel(1);
     let mut supervisor = Supervisor::<E> {
         wanted,
         passed_over: 0,
@@ -80,26 +79,9 @@ fn open<E: Endpoint>(
     };
     let handle = thread::Builder::new()
         .name("audio-device".to_owned())
-        .spawn(move || {
-            let opened = supervisor.open();
-            let (running, result) = match opened {
-                Ok(running) => (Some(running), Ok(())),
-                Err(error) => (None, Err(error)),
-            };
-            let _ = opened_in.send(result);
-            if let Some(running) = running {
-                supervisor.run(running);
-            }
-        })
+        .spawn(move || supervisor.run())
         .map_err(|source| Error::Thread { name: "audio-device", source })?;
-    match opened.recv_timeout(MAX_OPEN) {
-        Ok(Ok(())) => Ok((Link::new(messages, Some(handle.thread().clone())), counters)),
-        Ok(Err(error)) => Err(error),
-        Err(_) => {
-            counters.closed.store(true, std::sync::atomic::Ordering::Release);
-            Err(Error::Device { reason: "the sound system does not answer".to_owned() })
-        }
-    }
+    Ok((Link::new(messages, Some(handle.thread().clone())), counters))
 }
 
 /// The thread that owns the streams of one end.
@@ -115,8 +97,8 @@ struct Supervisor<E: Endpoint> {
 
 /// A device that is open.
 struct Running {
-    /// Only held: dropping it closes the device.
-    _stream: Stream,
+    /// Only held: dropping them closes the device.
+    _streams: (Stream, Option<Stream>),
     fault: Arc<Fault>,
     name: String,
     format: DeviceFormat,
@@ -145,47 +127,45 @@ impl<E: Endpoint> Supervisor<E> {
         let (device, name) = hosts::find(&self.wanted, E::DIRECTION)?;
         let built: Built<E> =
             build(&device, self.passed_over, self.channels, &self.counters, &self.wake, &thread::current())?;
-        let play = built.stream.play();
-        play.map_err(|error| Error::Device { reason: format!("{name} does not start: {error}") })?;
+        let streams = (built.stream, built.pacemaker);
+        let play = streams.0.play();
+        play.and_then(|()| streams.1.as_ref().map_or(Ok(()), Stream::play))
+            .map_err(|error| Error::Device { reason: format!("{name} does not start: {error}") })?;
         self.tell(Message::Opened { half: built.half, format: built.format });
         tracing::debug!(device = %name, format = ?built.format, "a sound device is open");
-        Ok(Running { _stream: built.stream, fault: built.fault, name, format: built.format })
+        Ok(Running { _streams: streams, fault: built.fault, name, format: built.format })
     }
 
-    fn run(&mut self, mut running: Running) {
+    /// Keeps the device open until the run loop closes this end.
+    fn run(&mut self) {
+        let mut device = self.open().map_err(|error| self.tell_lost(error.to_string())).ok();
         loop {
-            let next = match self.watch(&running) {
-                Seen::Closed => return,
-                Seen::Starved => self.open_larger(),
-                Seen::Gone(reason) => {
-                    self.tell(Message::Event(EndEvent::Lost {
-                        reason: format!("{}: {reason}", running.name),
-                    }));
-                    None
-                }
-            };
-            running.close();
-            running = match next {
-                Some(larger) => larger,
+            let running = match device.take() {
+                Some(running) => running,
                 None => {
                     let Some(again) = self.stand_in() else { return };
                     self.tell(Message::Event(EndEvent::Recovered { device: again.name.clone() }));
                     again
                 }
             };
+            match self.watch(&running) {
+                Seen::Closed => return,
+                Seen::Starved => device = self.open_larger(),
+                Seen::Gone(reason) => self.tell_lost(format!("{}: {reason}", running.name)),
+            }
+            running.close();
         }
+    }
+
+    fn tell_lost(&self, reason: String) {
+        self.tell(Message::Event(EndEvent::Lost { reason }));
     }
 
     /// Opens the device again with larger callbacks, before it is closed with those that were too small.
     fn open_larger(&mut self) -> Option<Running> {
         self.passed_over += 1;
         tracing::debug!(frames = CALLBACK_FRAMES[self.passed_over], "callbacks were too small");
-        self.open()
-            .map_err(|error| {
-                let reason = format!("it did not open again: {error}");
-                self.tell(Message::Event(EndEvent::Lost { reason }));
-            })
-            .ok()
+        self.open().map_err(|error| self.tell_lost(format!("it did not open again: {error}"))).ok()
     }
 
     /// Watches a device until there is something to do.
