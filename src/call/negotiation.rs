@@ -1,7 +1,8 @@
 //! Offers and answers: the first, and those of a call under way (hold, ICE restart).
 //!
 //! The switchboard lets one `update` through at a time and refuses the other with `update_pending`; so an update
-//! that arrives while ours is out means that ours has lost: it is rolled back and made again afterwards.
+//! that arrives while ours is out means that ours has lost: it is rolled back, and made again once the refusal is here,
+//! which would otherwise be taken for one of the new update.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -49,6 +50,8 @@ enum Stage {
     Stable,
     /// An update of ours is out.
     Updating { update: Update, since: Instant },
+    /// An update of theirs came while ours was out; the refusal of ours is on its way.
+    Overtaken { since: Instant },
 }
 
 /// What an update of ours changes.
@@ -88,28 +91,29 @@ impl Negotiation {
 
     /// Whether their description is in force, so that candidates can be used.
     pub(super) fn is_remote_known(&self) -> bool {
-        matches!(self.stage, Stage::Stable | Stage::Updating { .. })
+        matches!(self.stage, Stage::Stable | Stage::Updating { .. } | Stage::Overtaken { .. })
     }
 
     pub(super) fn want_restart(&mut self) {
         self.wanted.restart = true;
     }
 
-    /// When an update counts as lost.
+    /// When an update, or its refusal, counts as lost.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Updating { since, .. } => Some(*since + UPDATE_LIMIT),
+            Stage::Updating { since, .. } | Stage::Overtaken { since } => Some(*since + UPDATE_LIMIT),
             _ => None,
         }
     }
 
-    /// Gives up on an update of ours; what it wanted is wanted still.
-    fn roll_back(&mut self) {
-        if let Stage::Updating { update, .. } = mem::replace(&mut self.stage, Stage::Stable) {
+    /// Gives up on an update of ours, going on in `stage`; what it wanted is wanted still.
+    fn roll_back(&mut self, stage: Stage) {
+        if let Stage::Updating { update, .. } = &self.stage {
             match update {
                 Update::Direction => self.wanted.direction = true,
                 Update::Restart(..) => self.wanted.restart = true,
             }
+            self.stage = stage;
         }
     }
 }
@@ -214,7 +218,7 @@ impl Call {
             return Err(self.out_of_order("update"));
         }
         let remote = description::read(sdp, Kind::Offer, self.negotiation.remote.as_deref())?;
-        self.negotiation.roll_back();
+        self.negotiation.roll_back(Stage::Overtaken { since: now });
         let sdp = self.answer(&remote, now)?;
         self.send(ClientMessage::Updated { call: self.id().clone(), sdp: sdp.into() });
         self.conclude(Box::new(remote), now);
@@ -245,14 +249,22 @@ impl Call {
     }
 
     /// The switchboard let the other side's update go first.
-    pub(super) fn on_update_refused(&mut self) {
-        self.negotiation.roll_back();
+    pub(super) fn on_update_refused(&mut self, now: Instant) {
+        match self.negotiation.stage {
+            Stage::Overtaken { .. } => {
+                self.negotiation.stage = Stage::Stable;
+                self.send_wanted_update(now);
+            }
+            // Theirs is still to come, and ours follows our answer to it.
+            _ => self.negotiation.roll_back(Stage::Stable),
+        }
     }
 
     /// Takes an update that was never answered for lost, and makes it again.
     pub(super) fn retry_update(&mut self, now: Instant) {
         if self.negotiation.deadline().is_some_and(|at| at <= now) {
-            self.negotiation.roll_back();
+            self.negotiation.roll_back(Stage::Stable);
+            self.negotiation.stage = Stage::Stable;
             self.send_wanted_update(now);
         }
     }

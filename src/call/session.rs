@@ -252,7 +252,7 @@ impl Call {
 
     fn on_error(&mut self, code: ErrorCode, now: Instant) -> Result<(), CallError> {
         match code {
-            ErrorCode::UpdatePending => self.on_update_refused(),
+            ErrorCode::UpdatePending => self.on_update_refused(now),
             // A switchboard that was restarted does not know the call; the call does not need it.
             _ if self.state.is_established() => {}
             ErrorCode::CalleeBusy | ErrorCode::AlreadyInCall => {

@@ -72,6 +72,21 @@ fn holds_that_cross_end_with_both_holding() {
 }
 
 #[test]
+fn of_updates_that_cross_the_one_that_lost_is_made_once_more() {
+    let mut pair = connected();
+    hold(&mut pair, Party::Caller, true);
+    hold(&mut pair, Party::Callee, true);
+    pair.run_for(30 * SECOND);
+    let updates = |sent: &[ClientMessage]| {
+        sent.iter().filter(|message| matches!(message, ClientMessage::Update { .. })).count()
+    };
+    assert_eq!(BOTH.map(|party| updates(&pair.end(party).sent)), [1, 2]);
+    for party in BOTH {
+        assert!(pair.end(party).refused.is_empty(), "{party:?}: {:?}", pair.end(party).refused);
+    }
+}
+
+#[test]
 fn a_hold_while_an_update_is_under_way_follows_it() {
     let mut pair = connected();
     hold(&mut pair, Party::Caller, true);
