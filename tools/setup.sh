@@ -38,7 +38,6 @@ test_needs=(
   "espeak-ng:espeak-ng"
   "turnserver:coturn"
   "ip:iproute2"
-  "turnserver:coturn"
   "python3:python3"
   "python3 -c 'import ensurepip, venv':python3-venv"
   "python3-config:python3-dev"

@@ -5,10 +5,13 @@
 
 mod apart;
 mod bad_input;
+mod devices;
 mod foreign_messages;
 mod many_calls;
 mod process_figures;
 mod processes;
 mod raw_client;
 mod sound;
+#[path = "../support/sound_server.rs"]
+mod sound_server;
 mod speech;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::sound_server::SoundServer;
+
 /// Anything on one machine happens within this, even on a busy one.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -63,13 +65,12 @@ pub(crate) struct Program {
 
 impl Program {
     fn start(name: &str, binary: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(binary)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{binary}: {error}"));
+        Self::run(name, Command::new(binary).args(args))
+    }
+
+    fn run(name: &str, command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -183,6 +184,15 @@ impl Peer {
         Self { program: Program::start(words[0], env!("CARGO_BIN_EXE_peer"), &args), seen: Vec::new() }
     }
 
+    /// Runs `peer` where this sound server is the only one.
+    pub(crate) fn start_beside(server: &SoundServer, words: &[&str]) -> Self {
+        let mut command = server.command(env!("CARGO_BIN_EXE_peer"));
+        Self {
+            program: Program::run(words[0], command.args(words).args(["--events", "-"])),
+            seen: Vec::new(),
+        }
+    }
+
     /// A peer that waits for calls at `switchboard`, registered.
     pub(crate) fn answering(id: &str, switchboard: &Switchboard, more: &[&str]) -> Self {
         let url = switchboard.url();
@@ -266,6 +276,15 @@ impl Peer {
         }
         code
     }
+}
+
+/// Waits until 25 packets more have arrived than the next figures tell of: whatever the peer has yet to say
+/// of the time before, and however slow the machine is, they came afterwards.
+#[track_caller]
+pub(crate) fn assert_media_goes_on(peer: &mut Peer) {
+    let received = |event: &Value| event["packets_received"].as_u64().unwrap_or(0);
+    let before = received(&peer.wait_for_next("figures", SOON, |event| event["type"] == "stats"));
+    peer.wait_for_next("packets", SOON, |event| event["type"] == "stats" && received(event) >= before + 25);
 }
 
 /// Runs a program to its end: exit code and stderr.

@@ -26,6 +26,21 @@ pub(crate) fn read_wav(path: &str, start_ms: f64) -> Recording {
     Recording::from_interleaved(&samples, usize::from(spec.channels), spec.sample_rate, start_ms)
 }
 
+/// Writes a recording as a WAV file.
+pub(crate) fn write_wav(path: &str, recording: &Recording) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: recording.rate_hz(),
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).unwrap_or_else(|error| panic!("{path}: {error}"));
+    for sample in recording.samples() {
+        wav.write_sample((sample * 32_767.0) as i16).expect("room on the disk");
+    }
+    wav.finalize().expect("room on the disk");
+}
+
 /// Three samples for each one of a 16 kHz recording, with a windowed sinc between them.
 pub(crate) fn to_48_khz(recording: &Recording) -> Vec<f32> {
     assert_eq!(recording.rate_hz(), 16_000);
