@@ -14,6 +14,7 @@
 //! Architecture Invariant: nothing here reads a clock, opens a socket or starts a thread, except the edge,
 //! `device`.
 
+mod bandwidth_watch;
 pub mod device;
 mod error;
 mod fader;

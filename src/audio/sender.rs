@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{
     Bitrate, Channels, Error, Fader, FrameLength, Level, SAMPLE_RATE,
-    opus::{Encoder, EncoderConfig, MAX_PACKET_BYTES},
+    bandwidth_watch::BandwidthWatch,
+    opus::{Bandwidth, Encoder, EncoderConfig, MAX_PACKET_BYTES},
 };
 
 /// How a [`Sender`] is set up: the settings of its encoder.
@@ -44,6 +45,9 @@ pub struct EncodedFrame<'a> {
 #[derive(Debug)]
 pub struct Sender {
     encoder: Encoder,
+    /// What the encoder was told, and who says what it should be.
+    bandwidth: Bandwidth,
+    bandwidth_watch: BandwidthWatch,
     fader: Fader,
     /// Sound that is not encoded yet, from `taken` on, interleaved. Never grows beyond its first capacity.
     pending: Vec<f32>,
@@ -68,6 +72,8 @@ impl Sender {
         let channels = config.channels;
         Ok(Sender {
             encoder: Encoder::new(config)?,
+            bandwidth: Bandwidth::Full,
+            bandwidth_watch: BandwidthWatch::new(),
             fader: Fader::new(channels),
             pending: Vec::with_capacity(MAX_PENDING_SECONDS * SAMPLE_RATE as usize * channels.count()),
             taken: 0,
@@ -110,6 +116,10 @@ impl Sender {
         let frame = self.pending.get_mut(self.taken..end)?;
         self.fader.apply(frame);
         let level = Level::of(frame);
+        let bandwidth = self.bandwidth_watch.on_frame(frame, self.encoder.config().channels.count());
+        if bandwidth != self.bandwidth && self.encoder.set_max_bandwidth(bandwidth).is_ok() {
+            self.bandwidth = bandwidth;
+        }
         let bytes = match self.encoder.encode(frame, &mut self.packet) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -173,6 +183,7 @@ impl Sender {
             // An encoder cannot change its application, on which the look-ahead depends, once it has begun.
             let config = EncoderConfig { frame, ..self.encoder.config().clone() };
             self.encoder = Encoder::new(config)?;
+            self.bandwidth = Bandwidth::Full;
         }
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use audiopus::{Application, SampleRate, coder::Encoder as OpusEncoder};
 use opusic_sys::{
-    OPUS_SET_DRED_DURATION_REQUEST, OPUS_SET_INBAND_FEC_REQUEST, OPUS_SET_PACKET_LOSS_PERC_REQUEST,
+    OPUS_BANDWIDTH_FULLBAND, OPUS_BANDWIDTH_WIDEBAND, OPUS_SET_DRED_DURATION_REQUEST,
+    OPUS_SET_INBAND_FEC_REQUEST, OPUS_SET_MAX_BANDWIDTH_REQUEST, OPUS_SET_PACKET_LOSS_PERC_REQUEST,
 };
 
-use super::{Bitrate, Channels, FrameLength, Mode};
+use super::{Bandwidth, Bitrate, Channels, FrameLength, Mode};
 use crate::audio::Error;
 
 /// The most redundancy that an encoder packs into a packet: libopus keeps 104 frames of 10 ms.
@@ -148,6 +149,20 @@ impl Encoder {
         self.opus.set_encoder_ctl_request(OPUS_SET_INBAND_FEC_REQUEST, kind).map_err(refused("set FEC"))?;
         self.config.fec = fec;
         Ok(())
+    }
+
+    /// Codes no higher than this from the next frame on; a new encoder codes in full band.
+    ///
+    /// # Errors
+    /// [`Error::Opus`] if libopus refuses.
+    pub fn set_max_bandwidth(&mut self, bandwidth: Bandwidth) -> Result<(), Error> {
+        let bandwidth = match bandwidth {
+            Bandwidth::Wide => OPUS_BANDWIDTH_WIDEBAND,
+            Bandwidth::Full => OPUS_BANDWIDTH_FULLBAND,
+        };
+        self.opus
+            .set_encoder_ctl_request(OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth)
+            .map_err(refused("set the bandwidth"))
     }
 
     /// Prepares for this share of lost packets, in percent; more than 100 is 100.

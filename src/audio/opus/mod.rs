@@ -9,6 +9,7 @@
 //! `ffi.rs` is the only file of the library with unsafe code for Opus: `audiopus` hides the decoder's
 //! controls that deep PLC and deep redundancy need.
 
+mod bandwidth;
 mod bitrate;
 mod decoder;
 mod encoder;
@@ -19,6 +20,7 @@ mod packet;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use bandwidth::Bandwidth;
 pub use bitrate::Bitrate;
 pub use decoder::{Decoder, DecoderEffort, Dred, DredReader, DredSpan};
 pub use encoder::{Encoder, EncoderConfig};
