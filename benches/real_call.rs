@@ -21,6 +21,9 @@ mod processes;
 #[allow(dead_code, reason = "the tests use what this does not")]
 #[path = "../tests/real_call/sound.rs"]
 mod sound;
+#[allow(dead_code, reason = "the tests use what this does not")]
+#[path = "../tests/support/sound_server.rs"]
+mod sound_server;
 
 use process_figures::figures;
 use processes::{Folder, Peer, SOON, Switchboard, asset};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use handset::measure::Recording;
@@ -26,9 +27,10 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts `peer` with this command and these options; it speaks `voice` and records what it hears.
     pub(crate) fn start(stage: &Stage, name: &str, voice: &Path, words: &[&str]) -> Result<Self, Failed> {
-        let started = Instant::now();
-        let file =
-            |kind: &str| stage.folder.join(format!("{name}-{:?}.{kind}", started.elapsed()).replace(':', ""));
+        // No peer reads as its own what an earlier one of its name said.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let file = |kind: &str| stage.folder.join(format!("{name}-{number}.{kind}"));
         let (events, heard) = (file("jsonl"), file("wav"));
         let process = Command::new(env!("CARGO_BIN_EXE_peer"))
             .args(words)

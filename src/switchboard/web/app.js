@@ -261,6 +261,7 @@ function takeToken() {
  *   microphone          { state, kind, words }
  *   ring                null or { name, audible }
  *   lastEnded           null or { peer, reason, there, words }
+ *   notice              the latest sentence for the person
  *   log                 the call log, newest first
  */
 const READ = {
@@ -274,6 +275,7 @@ const READ = {
   microphone: () => ({ state: phone.microphone.state, kind: phone.microphone.error?.kind ?? null, words: phone.microphone.error?.words ?? null }),
   ring: ringState,
   lastEnded: () => lastEnded,
+  notice: () => last,
   log: readHistory,
 };
 
