@@ -5,27 +5,11 @@ use std::thread;
 
 use handset::measure::{Place, Recording, Search, align, find_dropouts};
 
-use super::processes::{Folder, Peer, Switchboard, alone, asset};
+use super::processes::{Folder, Peer, Switchboard, alone, asset, once_good};
 use super::sound::{hear, pesq, read_wav, speak, to_48_khz};
 
 /// What the field calls good: 4.0 on a scale that ends at 4.64.
 const GOOD_PESQ_WB: f64 = 4.0;
-
-/// Calls of which one must be good: another program on the machine can only make it worse.
-const ATTEMPTS: usize = 4;
-
-/// Makes calls until one is good, and says what was wrong with all if none is.
-#[track_caller]
-fn once_good(call: impl Fn() -> Result<(), String>) {
-    let mut faults = Vec::new();
-    for _ in 0..ATTEMPTS {
-        match call() {
-            Ok(()) => return,
-            Err(fault) => faults.push(fault),
-        }
-    }
-    panic!("of {ATTEMPTS} calls none was good: {faults:#?}");
-}
 
 /// Finds fault if anything of the speech is lost, at the start and the end least of all, or late.
 fn check_whole(said: &Recording, heard: &Recording) -> Result<(), String> {
