@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use handset::switchboard::{
-    IceServer, Limits, Origin, RegistryConfig, Switchboard, SwitchboardConfig, SwitchboardError, TlsFiles,
+    IceServer, IceServers, Limits, Origin, RegistryConfig, Switchboard, SwitchboardConfig, SwitchboardError, TlsFiles,
+    TurnServers,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -71,6 +72,15 @@ struct Options {
     #[arg(long, value_name = "URI")]
     stun: Vec<String>,
 
+    /// A TURN server that peers are told of, as turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT], with
+    /// credentials of their own; repeatable
+    #[arg(long, value_name = "URI", requires = "turn_secret", value_parser = turn_uri)]
+    turn: Vec<String>,
+
+    /// What those credentials are made with (coturn: use-auth-secret, static-auth-secret)
+    #[arg(long, value_name = "SECRET", env = "HANDSET_TURN_SECRET", hide_env_values = true)]
+    turn_secret: Option<String>,
+
     /// How long connections may take to end when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     drain: u64,
@@ -80,7 +90,26 @@ struct Options {
     log: String,
 }
 
+/// Takes what begins as a TURN URI does; the servers' names are for the peers to make something of.
+fn turn_uri(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("turn:").or_else(|| text.strip_prefix("turns:"));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with("//") => Ok(text.to_owned()),
+        _ => Err(format!("expected turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT], found {text:?}")),
+    }
+}
+
 impl Options {
+    /// The TURN servers of others, if they were named.
+    fn turn_servers(&self) -> Vec<TurnServers> {
+        match (&self.turn_secret, self.turn.as_slice()) {
+            (None, _) | (_, []) => Vec::new(),
+            (Some(secret), urls) => {
+                vec![TurnServers { urls: urls.to_vec(), secret: secret.clone().into_bytes() }]
+            }
+        }
+    }
+
     fn config(&self) -> SwitchboardConfig {
         let limits = Limits {
             connections_per_address: self.connections_per_address,
@@ -110,9 +139,10 @@ impl Options {
             registry: RegistryConfig {
                 limits,
                 grace: Duration::from_secs(self.grace),
-                ice_servers,
+                ice_servers: IceServers::fixed(ice_servers),
                 ..RegistryConfig::default()
             },
+            turn: self.turn_servers(),
             drain_time: Duration::from_secs(self.drain),
         }
     }

@@ -249,6 +249,12 @@ pub enum ServerMessage {
         /// Why.
         reason: EndReason,
     },
+    /// STUN and TURN servers to use from now on, instead of those that were told before: the credentials of those are
+    /// about to expire.
+    IceServers {
+        /// All of them.
+        ice_servers: Vec<IceServer>,
+    },
     /// A message of this peer was refused.
     Error {
         /// What went wrong, for programs.
@@ -285,6 +291,7 @@ impl ServerMessage {
             | Self::Online { .. }
             | Self::Away { .. }
             | Self::Offline { .. }
+            | Self::IceServers { .. }
             | Self::Closing { .. } => None,
         }
     }
@@ -325,6 +332,7 @@ impl Message for ServerMessage {
         "update",
         "updated",
         "hangup",
+        "ice_servers",
         "error",
         "closing",
     ];

@@ -12,6 +12,7 @@ mod client;
 mod code;
 mod frame;
 pub mod fuzz;
+mod ice_servers;
 mod id;
 mod limits;
 mod message;
@@ -28,6 +29,7 @@ pub use address::AddressBlock;
 pub use client::{Client, ClientAction, ClientConfig, ClientEvent, Disconnect, MAX_SERVER_FRAME_BYTES};
 pub use code::{CloseReason, ErrorCode};
 pub use frame::{Frame, FrameError};
+pub use ice_servers::IceServers;
 pub use id::{CallId, IdError, MAX_CALL_ID_CHARS, MAX_PEER_ID_CHARS, PeerId};
 pub use limits::Limits;
 pub use message::{

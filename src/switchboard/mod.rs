@@ -25,11 +25,13 @@ mod routes;
 mod server;
 mod thread;
 mod tls;
+mod turn_servers;
 pub mod web;
 
-pub use crate::signaling::{IceServer, Limits, RegistryConfig};
+pub use crate::signaling::{IceServer, IceServers, Limits, RegistryConfig};
 pub use error::SwitchboardError;
 pub use origin::{Origin, OriginError};
 pub use server::{Switchboard, SwitchboardConfig};
 pub use thread::SwitchboardThread;
 pub use tls::TlsFiles;
+pub use turn_servers::TurnServers;

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -24,6 +24,7 @@ use super::hub::Hub;
 use super::origin::Origin;
 use super::routes::{RemoteAddress, Shared, router};
 use super::tls::TlsFiles;
+use super::turn_servers::{TurnServers, with_credentials};
 use crate::signaling::RegistryConfig;
 
 /// How long a TLS handshake or the head of a request may take.
@@ -50,6 +51,8 @@ pub struct SwitchboardConfig {
     pub proxies: Vec<IpAddr>,
     /// Limits, grace time, STUN and TURN servers.
     pub registry: RegistryConfig,
+    /// TURN servers for which peers are given credentials of their own.
+    pub turn: Vec<TurnServers>,
     /// How long connections may take to end when the switchboard stops.
     pub drain_time: Duration,
 }
@@ -62,6 +65,7 @@ impl Default for SwitchboardConfig {
             allowed_origins: Vec::new(),
             proxies: Vec::new(),
             registry: RegistryConfig::default(),
+            turn: Vec::new(),
             drain_time: Duration::from_secs(5),
         }
     }
@@ -90,13 +94,16 @@ impl Switchboard {
         let tls = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(refuse)?;
         let local_addr = listener.local_addr().map_err(refuse)?;
-        let limits = &config.registry.limits;
+        let started = Instant::now();
+        let mut registry = config.registry;
+        registry.ice_servers = with_credentials(registry.ice_servers, config.turn, started, unix_s());
+        let limits = &registry.limits;
         let shared = Arc::new(Shared {
             doorkeeper: Doorkeeper::new(limits, &config.proxies),
             allowed_origins: config.allowed_origins,
             frame_bytes: limits.frame_bytes,
-            hub: Hub::new(config.registry),
-            started: Instant::now(),
+            hub: Hub::new(registry),
+            started,
             refused_origins: AtomicU64::new(0),
         });
         Ok(Self { listener, local_addr, tls, shared, drain_time: config.drain_time })
@@ -137,6 +144,11 @@ impl Switchboard {
             shared.hub.cut_all();
         }
     }
+}
+
+/// The time of day, by which credentials expire.
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl fmt::Debug for Switchboard {

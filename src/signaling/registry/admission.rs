@@ -50,6 +50,7 @@ impl Registry {
             messages: Bucket::new(now),
             refused_messages: 0,
             last_heard: now,
+            ice_servers_due: None,
         };
         self.connections.insert(connection, known);
         self.timers.set(Timer::Register(connection), now + self.config.limits.register_time);
@@ -85,7 +86,7 @@ impl Registry {
         if !resumed {
             self.take_claims(&id, register.calls, now);
         }
-        self.greet(connection, &id, resumed);
+        self.greet(connection, &id, resumed, now);
         Ok(())
     }
 
@@ -147,13 +148,14 @@ impl Registry {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.peer = Some(id.clone());
             known.last_heard = now;
+            known.ice_servers_due = self.config.ice_servers.next_renewal(now);
         }
         self.timers.clear(&Timer::Register(connection));
         self.timers.set(Timer::Heartbeat(connection), now + self.config.limits.ping_interval);
     }
 
     /// Sends `registered`, then what the peer hasn't received.
-    fn greet(&mut self, connection: ConnectionId, id: &PeerId, resumed: bool) {
+    fn greet(&mut self, connection: ConnectionId, id: &PeerId, resumed: bool, now: Instant) {
         let (mut online, mut away) = (Vec::new(), Vec::new());
         for (other, session) in self.sessions.iter().filter(|(other, _)| *other != id) {
             if session.connection.is_some() { &mut online } else { &mut away }.push(other.clone());
@@ -169,7 +171,7 @@ impl Registry {
             online,
             away,
             calls: session.calls.iter().cloned().collect(),
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: self.config.ice_servers.for_peer(id, now),
         };
         self.send(connection, ServerMessage::Registered(registered));
         self.flush(id);
@@ -238,8 +240,20 @@ impl Registry {
         }
         self.timers.set(Timer::Heartbeat(connection), idle_at.min(now + limits.ping_interval));
         if let Some(peer) = known.peer.clone() {
+            self.renew_ice_servers(connection, &peer, now);
             self.ping(&peer);
         }
+    }
+
+    /// Tells a peer its ICE servers anew when that is due. Not numbered: the next `registered` brings them too.
+    fn renew_ice_servers(&mut self, connection: ConnectionId, peer: &PeerId, now: Instant) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        if known.ice_servers_due.is_none_or(|due| due > now) {
+            return;
+        }
+        known.ice_servers_due = self.config.ice_servers.next_renewal(now);
+        let ice_servers = self.config.ice_servers.for_peer(peer, now);
+        self.send(connection, ServerMessage::IceServers { ice_servers });
     }
 
     /// Notes a message and holds the connection to its rate; false if the message is to be dropped.

@@ -173,6 +173,10 @@ pub(super) fn short(got: &Got) -> String {
             Some(call) => format!("error {code} {call}"),
             None => format!("error {code}"),
         },
+        ServerMessage::IceServers { ice_servers } => {
+            let names = ice_servers.iter().filter_map(|server| server.username.as_deref());
+            format!("ice_servers {}", names.collect::<Vec<_>>().join(" "))
+        }
         ServerMessage::Closing { .. } => "closing".to_owned(),
     }
 }

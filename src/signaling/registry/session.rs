@@ -18,6 +18,8 @@ pub(super) struct Connection {
     pub(super) messages: Bucket,
     pub(super) refused_messages: u32,
     pub(super) last_heard: Instant,
+    /// When the peer is to be told its ICE servers anew; never where their credentials do not expire.
+    pub(super) ice_servers_due: Option<Instant>,
 }
 
 /// Connections from one place.

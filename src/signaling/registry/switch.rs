@@ -11,7 +11,8 @@ use super::super::code::{CloseReason, ErrorCode};
 use super::super::frame::{Frame, FrameError};
 use super::super::id::{CallId, PeerId};
 use super::super::limits::Limits;
-use super::super::message::{ClientMessage, IceServer, ServerMessage};
+use super::super::ice_servers::IceServers;
+use super::super::message::{ClientMessage, ServerMessage};
 use super::super::reason::EndReason;
 use super::super::secret::TOKEN_BYTES;
 use super::counters::{Counters, Occupancy};
@@ -33,7 +34,7 @@ pub struct RegistryConfig {
     /// How long peers should wait before they connect again after `closing`.
     pub retry: Duration,
     /// STUN and TURN servers that every registered peer is told.
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: IceServers,
 }
 
 impl Default for RegistryConfig {
@@ -42,7 +43,7 @@ impl Default for RegistryConfig {
             limits: Limits::default(),
             grace: Duration::from_secs(30),
             retry: Duration::from_secs(1),
-            ice_servers: Vec::new(),
+            ice_servers: IceServers::default(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::code::{CloseReason, ErrorCode};
-use super::super::message::{ClientMessage, ServerMessage};
+use super::super::ice_servers::IceServers;
+use super::super::message::{ClientMessage, IceServer, ServerMessage};
 use super::super::secret::Token;
 use super::counters::Occupancy;
 use super::harness::{Bench, Got, only_error};
@@ -647,4 +648,35 @@ fn input_of_closed_and_unknown_connections_is_passed_over() {
     bench.registry.handle_violation(super::ConnectionId(99), CloseReason::TextOnly, bench.now);
     assert!(bench.read(alice).is_empty() && bench.read(99).is_empty());
     assert_eq!(bench.registry.occupancy().away, 1);
+}
+
+#[test]
+fn ice_servers_are_told_at_registering_and_anew_before_they_expire() {
+    let mut bench = Bench::with(|config| {
+        let fixed = IceServer { urls: vec!["stun:s".to_owned()], username: None, credential: None };
+        let start = std::sync::OnceLock::new();
+        config.ice_servers =
+            IceServers::fixed(vec![fixed]).with_minted(Duration::from_secs(60), move |peer, now| {
+                let since = now.duration_since(*start.get_or_init(|| now));
+                let username = Some(format!("{}:{peer}", since.as_secs()));
+                vec![IceServer { urls: vec!["turn:t".to_owned()], username, credential: None }]
+            });
+    });
+    let alice = bench.connect();
+    bench.text(alice, r#"{"type":"register","version":1,"id":"alice"}"#);
+    let told = bench.registered(alice).ice_servers;
+    let names: Vec<_> = told.iter().map(|server| server.username.as_deref()).collect();
+    assert_eq!(names, [None, Some("0:alice")]);
+    let heard = |bench: &mut Bench| {
+        let mut heard = bench.read(alice);
+        heard.retain(|got| got != "(ping)");
+        heard
+    };
+    bench.pass_alive(Duration::from_secs(59), &[alice]);
+    assert!(heard(&mut bench).is_empty());
+    bench.pass_alive(Duration::from_secs(11), &[alice]);
+    assert_eq!(heard(&mut bench), ["ice_servers 60:alice"]);
+    bench.pass_alive(Duration::from_secs(180), &[alice]);
+    let later = ["ice_servers 120:alice", "ice_servers 180:alice", "ice_servers 240:alice"];
+    assert_eq!(heard(&mut bench), later);
 }

@@ -78,6 +78,15 @@ export class Call {
 
   get connection() { return this.#pc; }
 
+  /** Servers whose credentials are fresh; what is connected stays as it is. */
+  useIceServers(iceServers) {
+    try {
+      this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+    } catch (error) {
+      console.warn('the new ICE servers are unusable:', error);
+    }
+  }
+
   get state() {
     if (this.#phase !== 'live') return this.#phase;
     if (this.#isLost) return 'reconnecting';

@@ -112,6 +112,7 @@ export class Phone {
       case 'away': return this.#onPresence(message.id, { away: true });
       case 'offline': return this.#onPresence(message.id, null);
       case 'call': return this.#onIncoming(message);
+      case 'ice_servers': return this.#onIceServers(message.ice_servers);
       case 'error': return this.#onError(message);
       default: return this.#onCallMessage(message);
     }
@@ -121,12 +122,18 @@ export class Phone {
     this.id = id;
     const others = [...(online ?? []).map(other => [other, { away: false }]), ...(away ?? []).map(other => [other, { away: true }])];
     this.online = new Map(others.filter(([other]) => other !== id).slice(0, ONLINE_MAX));
-    this.#iceServers = iceServers ?? [];
+    this.#onIceServers(iceServers);
     const call = this.call;
     if (call && (calls ?? []).includes(call.id)) call.detached = false;
     // What was under way in a forgotten session is lost; in a resumed one the rest is on its way.
     else if (call && !call.answered && !resumed) call.drop('lost');
     this.#changed();
+  }
+
+  /** Servers for the calls to come, and for the next ICE restart of the one that is. */
+  #onIceServers(iceServers) {
+    this.#iceServers = Array.isArray(iceServers) ? iceServers : [];
+    this.call?.useIceServers(this.#iceServers);
   }
 
   /** What this page would tell a switchboard that lost its memory. */
