@@ -511,8 +511,9 @@ impl Process {
             .expect("the command starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("the line").parse().unwrap();
-        Self { child, address }
+        let said = line.trim().strip_prefix("listening on http://").expect("the line");
+        let (address, _) = said.split_once(", relay on ").expect("a relay is on by default");
+        Self { child, address: address.parse().unwrap() }
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Args, Parser};
 use handset::switchboard::{
-    IceServer, IceServers, Limits, Origin, RegistryConfig, Switchboard, SwitchboardConfig, SwitchboardError, TlsFiles,
-    TurnServers,
+    IceServer, IceServers, Limits, Network, Origin, RegistryConfig, RelayConfig, RelayLimits,
+    RelayServerError, Switchboard, SwitchboardConfig, SwitchboardError, TlsFiles, TurnServers,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,8 +31,8 @@ Exit codes:
 
 /// The signaling server: peers and browsers register here, see who is online and call each other.
 ///
-/// Serves the WebSocket at /ws, the web client at /, /healthz and /metrics. Prints one line to
-/// standard output once it listens. It stays out of the media.
+/// Serves the WebSocket at /ws, the web client at /, /healthz and /metrics, and beside them STUN and TURN for calls that
+/// find no direct way. Prints one line to standard output once it listens.
 #[derive(Debug, Parser)]
 #[command(name = "switchboard", version, after_help = EXIT_CODES)]
 struct Options {
@@ -81,7 +82,10 @@ struct Options {
     #[arg(long, value_name = "SECRET", env = "HANDSET_TURN_SECRET", hide_env_values = true)]
     turn_secret: Option<String>,
 
-    /// How long connections may take to end when the server stops
+    #[command(flatten)]
+    relay: RelayOptions,
+
+    /// How long connections, and calls over the relay, may take to end when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     drain: u64,
 
@@ -90,12 +94,84 @@ struct Options {
     log: String,
 }
 
+/// The STUN and TURN server beside the signaling.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Relay")]
+struct RelayOptions {
+    /// No relay: calls that find no direct way fail, unless --turn names another
+    #[arg(long)]
+    no_relay: bool,
+
+    /// Where the relay listens, over UDP, TCP and (with a certificate) TLS on the same port; repeatable. Default: beside
+    /// the signaling, or everywhere with --public-ip; port 3478 or the next that is free
+    #[arg(long, value_name = "ADDR:PORT")]
+    relay_listen: Vec<SocketAddr>,
+
+    /// The address by which others reach this machine; once for IPv4, once for IPv6
+    #[arg(long, value_name = "IP")]
+    public_ip: Vec<IpAddr>,
+
+    /// The name of this machine for others, as its certificate has it, instead of its address
+    #[arg(long, value_name = "NAME")]
+    relay_host: Option<String>,
+
+    /// Ports that are lent
+    #[arg(long, value_name = "MIN-MAX", default_value = "49152-65535", value_parser = port_range)]
+    relay_ports: RangeInclusive<u16>,
+
+    /// A network that may be relayed to although it is not of the internet, as 192.168.0.0/16; repeatable. On loopback
+    /// addresses alone the relay serves this machine by itself
+    #[arg(long, value_name = "CIDR")]
+    allow_peers: Vec<Network>,
+
+    /// How many allocations there may be
+    #[arg(long, value_name = "N", default_value_t = RelayLimits::default().allocations)]
+    relay_allocations: usize,
+
+    /// How many allocations one peer may have
+    #[arg(long, value_name = "N", default_value_t = RelayLimits::default().allocations_per_user)]
+    relay_allocations_per_peer: usize,
+
+    /// What one allocation may carry, both ways together; 0 for no limit
+    #[arg(long, value_name = "KBIT/S", default_value_t = 8000)]
+    relay_bandwidth: u32,
+}
+
+impl RelayOptions {
+    fn config(&self) -> Option<RelayConfig> {
+        let bytes_per_s = self.relay_bandwidth.saturating_mul(1000 / 8);
+        (!self.no_relay).then(|| RelayConfig {
+            listen: self.relay_listen.clone(),
+            public: self.public_ip.clone(),
+            host: self.relay_host.clone(),
+            ports: self.relay_ports.clone(),
+            allow_peers: self.allow_peers.clone(),
+            limits: RelayLimits {
+                allocations: self.relay_allocations,
+                allocations_per_user: self.relay_allocations_per_peer,
+                bytes_per_s: Some(bytes_per_s).filter(|rate| *rate > 0),
+                ..RelayLimits::default()
+            },
+        })
+    }
+}
+
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let bounds = text.split_once('-').and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?)));
+    match bounds {
+        Some((min, max)) if 0 < min && min <= max => Ok(min..=max),
+        _ => Err(format!("expected MIN-MAX, found {text:?}")),
+    }
+}
+
 /// Takes what begins as a TURN URI does; the servers' names are for the peers to make something of.
 fn turn_uri(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("turn:").or_else(|| text.strip_prefix("turns:"));
     match host {
         Some(host) if !host.is_empty() && !host.starts_with("//") => Ok(text.to_owned()),
-        _ => Err(format!("expected turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT], found {text:?}")),
+        _ => {
+            Err(format!("expected turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT], found {text:?}"))
+        }
     }
 }
 
@@ -143,6 +219,7 @@ impl Options {
                 ..RegistryConfig::default()
             },
             turn: self.turn_servers(),
+            relay: self.relay.config(),
             drain_time: Duration::from_secs(self.drain),
         }
     }
@@ -159,11 +236,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// `listening on http://127.0.0.1:8080, relay on 127.0.0.1:3478`
+fn start_line(switchboard: &Switchboard) -> String {
+    let mut line = format!("listening on {}", switchboard.url());
+    let mut before = ", relay on";
+    for address in switchboard.relay_addrs() {
+        line.push_str(&format!("{before} {address}"));
+        before = " and";
+    }
+    line
+}
+
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
-        Some(SwitchboardError::InUse { .. } | SwitchboardError::Listen { .. }) => EXIT_LISTEN,
+        Some(
+            SwitchboardError::InUse { .. }
+            | SwitchboardError::Listen { .. }
+            | SwitchboardError::Relay(RelayServerError::InUse { .. } | RelayServerError::Listen { .. }),
+        ) => EXIT_LISTEN,
         Some(SwitchboardError::TlsFile { .. } | SwitchboardError::Tls(_)) => EXIT_TLS,
-        Some(SwitchboardError::Thread(_)) | None => 1,
+        Some(SwitchboardError::Relay(_) | SwitchboardError::Thread(_)) | None => 1,
     }
 }
 
@@ -180,7 +272,7 @@ fn run(options: &Options) -> Result<()> {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Whoever started this may not read its output; that is no reason to stop.
-        let _ = writeln!(std::io::stdout(), "listening on {}", switchboard.url());
+        let _ = writeln!(std::io::stdout(), "{}", start_line(&switchboard));
         switchboard
             .run(async move {
                 tokio::select! {

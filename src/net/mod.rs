@@ -9,6 +9,7 @@
 
 mod event_loop;
 pub mod interfaces;
+pub mod relay_server;
 mod timer;
 pub mod websocket;
 

@@ -50,6 +50,8 @@ pub struct Config {
     pub public_v6: Option<IpAddr>,
     /// Ports to open relay sockets on; they should lie outside the system's own range of ephemeral ports.
     pub ports: RangeInclusive<u16>,
+    /// Ports that the relay itself listens on, over UDP: nobody is relayed to them on our own addresses.
+    pub listener_ports: Vec<u16>,
     /// Which peers may be sent to.
     pub policy: PeerPolicy,
     /// How much is given.
@@ -68,6 +70,7 @@ impl Config {
             public_v4: Some(public).filter(IpAddr::is_ipv4),
             public_v6: Some(public).filter(IpAddr::is_ipv6),
             ports: 49_152..=65_535,
+            listener_ports: Vec::new(),
             policy: PeerPolicy::default(),
             limits: Limits::default(),
             offer_sha256: false,

@@ -123,10 +123,9 @@ impl Relay {
     pub(super) fn on_channel_data<'p>(
         &mut self,
         client: Client,
-        packet: &'p [u8],
+        frame: ChannelData<'p>,
         now: Instant,
     ) -> Outcome<'p> {
-        let Ok(frame) = ChannelData::parse(packet) else { return self.foreign() };
         let Some((relay, allocation)) = self.table.open_of(client) else { return self.foreign() };
         let Some(peer) = allocation.peer_of(frame.channel, now) else {
             self.counters.unpermitted += 1;
@@ -180,9 +179,12 @@ impl Relay {
         Outcome::ToPeer { relay, peer, data }
     }
 
-    /// Whether an address is ours and no relay socket's: our listeners must not be reached through us.
+    /// Whether an address is ours and not to be reached through us: a listener of ours, or whatever else runs here and
+    /// is no relay socket, unless our own address is allowed by name.
     pub(super) fn is_own_and_closed(&self, peer: SocketAddr) -> bool {
-        self.is_own(peer.ip()) && !self.ports.contains(peer.port())
+        self.is_own(peer.ip())
+            && (self.config.listener_ports.contains(&peer.port())
+                || !(self.ports.contains(peer.port()) || self.config.policy.names(peer.ip())))
     }
 
     pub(super) fn is_own(&self, ip: IpAddr) -> bool {

@@ -105,17 +105,21 @@ impl PeerPolicy {
     /// Whether datagrams may go to this address.
     pub fn permits(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
-        let within = |networks: &[Network]| networks.iter().any(|network| network.contains(ip));
-        if within(&self.forbidden) {
-            return false;
-        }
-        // Multicast and the unspecified address are no single peer, so that no list can allow them.
-        match Scope::of(ip) {
-            Scope::Global => true,
-            Scope::Multicast | Scope::Unspecified => false,
-            _ => within(&self.allowed),
-        }
+        let is_global = Scope::of(ip) == Scope::Global && !is_within(&self.forbidden, ip);
+        is_global || self.names(ip)
     }
+
+    /// Whether this address lies in a network that was allowed by name, and is not forbidden.
+    pub fn names(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        // Multicast and the unspecified address are no single peer, so that no list can allow them.
+        let is_nobody = matches!(Scope::of(ip), Scope::Multicast | Scope::Unspecified);
+        !is_nobody && is_within(&self.allowed, ip) && !is_within(&self.forbidden, ip)
+    }
+}
+
+fn is_within(networks: &[Network], ip: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(ip))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The ports that relay sockets are opened on.
 
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ const MAX_RESERVATIONS: usize = 256;
 /// How long one is held back (RFC 8656 §7.2: at least 30 s).
 const RESERVATION_LIFETIME: Duration = Duration::from_secs(30);
 
+/// How long a port that another program has is left alone: by then it has given back what the system lent it.
+const REST: Duration = Duration::from_secs(300);
+
 /// A bit for each port of a range, and what is held back.
 #[derive(Debug)]
 pub(super) struct Ports {
@@ -20,6 +24,8 @@ pub(super) struct Ports {
     key: Key,
     drawn: u64,
     reservations: Vec<Reservation>,
+    /// Ports that other programs have, in the order in which they are tried again. No longer than the range.
+    resting: VecDeque<(Instant, u16)>,
 }
 
 #[derive(Debug)]
@@ -42,7 +48,14 @@ impl Ports {
     pub(super) fn new(range: RangeInclusive<u16>, secret: [u8; 32]) -> Self {
         let count = usize::from(range.end().saturating_sub(*range.start())) + 1;
         let taken = vec![0; count.div_ceil(64)];
-        Self { range, taken, key: Key::from_bytes(&secret), drawn: 0, reservations: Vec::new() }
+        Self {
+            range,
+            taken,
+            key: Key::from_bytes(&secret),
+            drawn: 0,
+            reservations: Vec::new(),
+            resting: VecDeque::new(),
+        }
     }
 
     pub(super) fn contains(&self, port: u16) -> bool {
@@ -95,6 +108,11 @@ impl Ports {
         }
     }
 
+    /// Leaves a port that was taken alone for a while: another program has it.
+    pub(super) fn rest(&mut self, port: u16, now: Instant) {
+        self.resting.push_back((now + REST, port));
+    }
+
     /// Holds back a port that was taken as the second of a pair; says its token, or gives the port back when too many
     /// are held.
     pub(super) fn reserve(&mut self, port: u16, now: Instant) -> Option<[u8; 8]> {
@@ -122,10 +140,15 @@ impl Ports {
             let port = self.reservations.swap_remove(at).port;
             self.release(port);
         }
+        while let Some((_, port)) = self.resting.front().copied().filter(|(until, _)| *until <= now) {
+            self.resting.pop_front();
+            self.release(port);
+        }
     }
 
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.reservations.iter().map(|held| held.until).min()
+        let rested = self.resting.front().map(|(until, _)| *until);
+        self.reservations.iter().map(|held| held.until).chain(rested).min()
     }
 }
 
@@ -178,6 +201,19 @@ mod tests {
         assert_eq!(ports.next_expiry(), Some(later));
         assert_eq!(ports.redeem(&token, later), None);
         assert_eq!(ports.next_expiry(), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
+    fn a_port_of_another_program_is_tried_again_later() {
+        let now = Instant::now();
+        let mut ports = Ports::new(5000..=5000, [1; 32]);
+        ports.take(Wanted::Any).unwrap();
+        ports.rest(5000, now);
+        ports.expire(now);
+        assert_eq!((ports.take(Wanted::Any), ports.next_expiry()), (None, Some(now + REST)));
+        ports.expire(now + REST);
+        assert_eq!((ports.take(Wanted::Any), ports.next_expiry()), (Some(5000), None));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::counters::Counters;
 use super::nonce::Nonces;
 use super::ports::{Ports, Wanted};
 use super::table::{RelayId, Table};
-use crate::ice::stun::{ChannelData, Key, Message, WriteError};
+use crate::ice::stun::{ChannelData, Frame, Key, Message, WriteError};
 
 /// How long a nonce is good: a client that refreshes every nine minutes meets one stale nonce each time, which costs a
 /// round trip that nobody waits for.
@@ -127,8 +127,7 @@ impl Relay {
         }
     }
 
-    /// Takes a datagram from a client, or one frame of its stream. An answer is written to the front of `answer`, which
-    /// should have 512 bytes.
+    /// Takes a datagram from a client. An answer is written to the front of `answer`, which should have 512 bytes.
     #[inline]
     pub fn handle_client<'p>(
         &mut self,
@@ -138,8 +137,41 @@ impl Relay {
         now: Instant,
     ) -> Outcome<'p> {
         if ChannelData::is_likely(packet) {
-            return self.on_channel_data(client, packet, now);
+            return match ChannelData::parse(packet) {
+                Ok(frame) => self.on_channel_data(client, frame, now),
+                Err(_) => self.foreign(),
+            };
         }
+        self.handle_bytes(client, packet, answer, now)
+    }
+
+    /// Takes one frame of a client's stream; otherwise as [`handle_client`](Self::handle_client).
+    #[inline]
+    pub fn handle_client_frame<'p>(
+        &mut self,
+        client: Client,
+        frame: Frame<'p>,
+        answer: &mut [u8],
+        now: Instant,
+    ) -> Outcome<'p> {
+        match frame {
+            Frame::ChannelData(frame) => self.on_channel_data(client, frame, now),
+            Frame::Message(bytes) => self.handle_bytes(client, bytes, answer, now),
+        }
+    }
+
+    /// Whether a client has an allocation: a stream without one for long can be closed.
+    pub fn has_allocation(&self, client: Client) -> bool {
+        self.table.id_of(client).is_some()
+    }
+
+    fn handle_bytes<'p>(
+        &mut self,
+        client: Client,
+        packet: &'p [u8],
+        answer: &mut [u8],
+        now: Instant,
+    ) -> Outcome<'p> {
         let parsed = Message::parse(packet).ok().filter(|message| {
             // A fingerprint that is there and wrong means that this only looks like STUN.
             !message.has(crate::ice::stun::AttributeType::FINGERPRINT) || message.check_fingerprint().is_ok()
@@ -169,7 +201,9 @@ impl Relay {
             tracing::debug!(active = self.table.len(), "relay allocation made");
             return written.ok().map(|length| (client, length));
         }
-        // The port is somebody else's: it stays marked, so that it is not tried for the next client either.
+        // The port is somebody else's.
+        let busy = allocation.relayed.port();
+        self.ports.rest(busy, now);
         if tries + 1 < MAX_PORT_TRIES
             && let Some(port) = self.ports.take(wanted)
         {

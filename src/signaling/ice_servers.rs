@@ -39,8 +39,16 @@ impl IceServers {
         Self { fixed: servers, minted: None }
     }
 
+    /// Adds one that is the same for everybody.
+    #[must_use]
+    pub fn with_fixed(mut self, server: IceServer) -> Self {
+        self.fixed.push(server);
+        self
+    }
+
     /// Adds what `mint` makes for a peer when it registers, and again after each `renewal`; what it makes should live
     /// about twice as long. `mint` is pure: everything about time is in its argument.
+    #[must_use]
     pub fn with_minted(
         self,
         renewal: Duration,

@@ -17,7 +17,7 @@ use crate::signaling::{AddressBlock, Limits};
 const SOCKETS_FOR_PAGES: usize = 32;
 
 /// Sockets beside all WebSockets, for the same reason.
-const SOCKETS_FOR_PAGES_IN_ALL: usize = 512;
+pub(super) const SOCKETS_FOR_PAGES_IN_ALL: usize = 512;
 
 /// Lets sockets in and counts them until they are closed.
 #[derive(Debug)]

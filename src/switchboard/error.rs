@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::net::relay_server::RelayServerError;
+
 /// Why a switchboard can't start. Once it runs, nothing that arrives can stop it.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchboardError {
@@ -34,6 +36,9 @@ pub enum SwitchboardError {
     /// The certificate and the key don't work together.
     #[error("the certificate and the key can't be used: {0}")]
     Tls(#[source] rustls::Error),
+    /// The relay can't start.
+    #[error(transparent)]
+    Relay(#[from] RelayServerError),
     /// The system gives no thread.
     #[error("the system gives no thread: {0}")]
     Thread(#[source] io::Error),

@@ -1,7 +1,8 @@
-//! The signaling server: HTTP, WebSocket, limits, the web client.
+//! The signaling server: HTTP, WebSocket, limits, the web client, and the relay beside them.
 //!
 //! [`Switchboard`] listens on one port and serves the WebSocket (`/ws`), the web client (`/`),
-//! `/healthz` and `/metrics`. It stays out of the media. What is said on the WebSocket is decided by
+//! `/healthz` and `/metrics`. It stays out of the media; with a [`RelayConfig`] a STUN and TURN server
+//! runs [beside it](crate::net::relay_server) on a thread of its own. What is said on the WebSocket is decided by
 //! [`signaling::Registry`](crate::signaling::Registry); this room owns sockets, the clock and queues:
 //!
 //! - every socket is counted by the [doorkeeper](doorkeeper) from accept to close;
@@ -20,6 +21,7 @@ mod error;
 mod hub;
 mod mailbox;
 mod origin;
+mod relay;
 mod report;
 mod routes;
 mod server;
@@ -28,9 +30,12 @@ mod tls;
 mod turn_servers;
 pub mod web;
 
+pub use crate::net::relay_server::RelayServerError;
+pub use crate::relay::{Limits as RelayLimits, Network};
 pub use crate::signaling::{IceServer, IceServers, Limits, RegistryConfig};
 pub use error::SwitchboardError;
 pub use origin::{Origin, OriginError};
+pub use relay::RelayConfig;
 pub use server::{Switchboard, SwitchboardConfig};
 pub use thread::SwitchboardThread;
 pub use tls::TlsFiles;

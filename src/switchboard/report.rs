@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::net::relay_server::RelayFigures;
 use crate::signaling::{Counters, Occupancy};
 
 /// Everything that is reported.
@@ -16,6 +17,7 @@ pub(super) struct Report {
     pub(super) refused_origins: u64,
     pub(super) counters: Counters,
     pub(super) occupancy: Occupancy,
+    pub(super) relay: Option<RelayFigures>,
 }
 
 impl Report {
@@ -30,6 +32,7 @@ impl Report {
             "away": self.occupancy.away,
             "pending_calls": self.occupancy.pending_calls,
             "live_calls": self.occupancy.live_calls,
+            "relay_allocations": self.relay.map(|relay| relay.core.active),
         })
         .to_string()
     }
@@ -57,6 +60,9 @@ impl Report {
         page.many("calls_ended_total", "Calls ended, by reason.", "reason", &counters.ended);
         page.many("errors_total", "Errors sent, by code.", "code", &counters.errors);
         page.many("closes_total", "Connections closed by the server, by reason.", "reason", &counters.closes);
+        if let Some(relay) = &self.relay {
+            page.relay(relay);
+        }
         page.0
     }
 }
@@ -67,6 +73,36 @@ impl Page {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.0.write_fmt(line).expect("writing to a string succeeds");
         self.0.push('\n');
+    }
+
+    fn relay(&mut self, figures: &RelayFigures) {
+        let RelayFigures { core, streams, streams_refused, unsent, too_long, .. } = figures;
+        self.one("relay_allocations", "gauge", "Allocations of the relay.", core.active);
+        self.one("relay_streams", "gauge", "TCP and TLS connections to the relay.", streams);
+        for (name, help, value) in [
+            ("allocations_total", "Allocations made.", core.allocations),
+            ("allocations_ended_total", "Allocations that expired or were given back.", core.ended),
+            ("bindings_total", "STUN Binding requests answered.", core.bindings),
+            ("challenges_total", "Requests asked for credentials.", core.challenges),
+            ("stale_nonces_total", "Requests refused for their nonce.", core.stale_nonces),
+            ("wrong_credentials_total", "Requests refused for their credentials.", core.wrong_credentials),
+            ("over_quota_total", "Allocations refused for a quota or for want of ports.", core.over_quota),
+            ("peers_refused_total", "Peers refused by policy.", core.peers_refused),
+            ("refusals_total", "Requests refused otherwise.", core.refusals),
+            ("withheld_total", "Answers withheld from too many strangers.", core.withheld),
+            ("foreign_total", "Packets that were no message, or for no allocation.", core.foreign),
+            ("to_peers_total", "Datagrams relayed to peers.", core.to_peers),
+            ("to_peers_bytes_total", "Bytes relayed to peers.", core.to_peers_bytes),
+            ("to_clients_total", "Datagrams relayed to clients.", core.to_clients),
+            ("to_clients_bytes_total", "Bytes relayed to clients.", core.to_clients_bytes),
+            ("unpermitted_total", "Datagrams dropped for want of a permission.", core.unpermitted),
+            ("over_rate_total", "Datagrams dropped for the bandwidth limit.", core.over_rate),
+            ("unsent_total", "Datagrams that the system or a connection did not take.", *unsent),
+            ("too_long_total", "Datagrams longer than what is relayed.", *too_long),
+            ("streams_refused_total", "Connections to the relay past a limit.", *streams_refused),
+        ] {
+            self.one(&format!("relay_{name}"), "counter", help, value);
+        }
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
@@ -107,6 +143,7 @@ mod tests {
             refused_origins: 0,
             counters,
             occupancy: Occupancy { connections: 2, online: 2, ..Occupancy::default() },
+            relay: Some(RelayFigures::default()),
         }
     }
 

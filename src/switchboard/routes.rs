@@ -20,6 +20,7 @@ use super::hub::Hub;
 use super::origin::{Origin, may_connect};
 use super::report::Report;
 use super::web;
+use crate::net::relay_server::RelayMeter;
 
 /// Frames up to this many times the limit are read whole, so that their sender gets a close with a
 /// reason; what is larger is cut off in the middle.
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) frame_bytes: usize,
     pub(super) started: Instant,
     pub(super) refused_origins: AtomicU64,
+    pub(super) relay: Option<RelayMeter>,
 }
 
 /// The whole service.
@@ -164,6 +166,7 @@ impl Shared {
             refused_origins: self.refused_origins.load(Ordering::Relaxed),
             counters,
             occupancy,
+            relay: self.relay.as_ref().map(RelayMeter::read),
         }
     }
 }

@@ -18,13 +18,15 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::doorkeeper::{Admitted, Doorkeeper, Permit};
+use super::doorkeeper::{Admitted, Doorkeeper, Permit, SOCKETS_FOR_PAGES_IN_ALL};
 use super::error::SwitchboardError;
 use super::hub::Hub;
 use super::origin::Origin;
+use super::relay::{self, RelayConfig};
 use super::routes::{RemoteAddress, Shared, router};
 use super::tls::TlsFiles;
 use super::turn_servers::{TurnServers, with_credentials};
+use crate::net::relay_server::RelayServer;
 use crate::signaling::RegistryConfig;
 
 /// How long a TLS handshake or the head of a request may take.
@@ -53,7 +55,9 @@ pub struct SwitchboardConfig {
     pub registry: RegistryConfig,
     /// TURN servers for which peers are given credentials of their own.
     pub turn: Vec<TurnServers>,
-    /// How long connections may take to end when the switchboard stops.
+    /// The STUN and TURN server beside the signaling.
+    pub relay: Option<RelayConfig>,
+    /// How long connections, and calls over the relay, may take to end when the switchboard stops.
     pub drain_time: Duration,
 }
 
@@ -66,6 +70,7 @@ impl Default for SwitchboardConfig {
             proxies: Vec::new(),
             registry: RegistryConfig::default(),
             turn: Vec::new(),
+            relay: None,
             drain_time: Duration::from_secs(5),
         }
     }
@@ -77,6 +82,7 @@ pub struct Switchboard {
     local_addr: SocketAddr,
     tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
+    relay: Option<RelayServer>,
     drain_time: Duration,
 }
 
@@ -91,12 +97,21 @@ impl Switchboard {
             io::ErrorKind::AddrInUse => SwitchboardError::InUse { address },
             _ => SwitchboardError::Listen { address, source },
         };
-        let tls = config.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(TlsFiles::for_https).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(refuse)?;
         let local_addr = listener.local_addr().map_err(refuse)?;
         let started = Instant::now();
-        let mut registry = config.registry;
-        registry.ice_servers = with_credentials(registry.ice_servers, config.turn, started, unix_s());
+        let (mut registry, mut turn) = (config.registry, config.turn);
+        let mut relay = None;
+        if let Some(options) = &config.relay {
+            let tls = config.tls.as_ref().map(TlsFiles::for_relay).transpose()?;
+            let files = registry.limits.connections.saturating_add(SOCKETS_FOR_PAGES_IN_ALL);
+            let beside = relay::start(options, local_addr, tls, files as u64)?;
+            registry.ice_servers = registry.ice_servers.with_fixed(beside.stun);
+            turn.push(beside.turn);
+            relay = Some(beside.server);
+        }
+        registry.ice_servers = with_credentials(registry.ice_servers, turn, started, unix_s());
         let limits = &registry.limits;
         let shared = Arc::new(Shared {
             doorkeeper: Doorkeeper::new(limits, &config.proxies),
@@ -105,8 +120,9 @@ impl Switchboard {
             hub: Hub::new(registry),
             started,
             refused_origins: AtomicU64::new(0),
+            relay: relay.as_ref().map(RelayServer::meter),
         });
-        Ok(Self { listener, local_addr, tls, shared, drain_time: config.drain_time })
+        Ok(Self { listener, local_addr, tls, shared, relay, drain_time: config.drain_time })
     }
 
     /// Where it listens, with the real port.
@@ -124,10 +140,15 @@ impl Switchboard {
         format!("{}://{}/ws", if self.tls.is_some() { "wss" } else { "ws" }, self.local_addr)
     }
 
-    /// Serves until `stop` is done. Then tells every peer, closes every connection and waits for them
-    /// to end, for the drain time at most.
+    /// Where the relay listens; nowhere if there is none.
+    pub fn relay_addrs(&self) -> &[SocketAddr] {
+        self.relay.as_ref().map_or(&[], RelayServer::local_addrs)
+    }
+
+    /// Serves until `stop` is done. Then tells every peer, closes every connection and waits for them,
+    /// and for what is relayed, to end, for the drain time at most.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { listener, tls, shared, drain_time, .. } = self;
+        let Self { listener, tls, shared, mut relay, drain_time, .. } = self;
         let (stopping, is_stopping) = watch::channel(false);
         let door = Door { router: router(shared.clone()), tls, is_stopping };
         tokio::select! {
@@ -139,8 +160,16 @@ impl Switchboard {
         drop(listener);
         stopping.send_replace(true);
         shared.hub.shut_down();
-        if timeout(drain_time, shared.doorkeeper.wait_until_empty()).await.is_err() {
-            tracing::warn!(left = shared.doorkeeper.sockets().0, "connections are cut off");
+        let all = async {
+            if let Some(relay) = &mut relay {
+                relay.drain();
+                relay.ended().await;
+            }
+            shared.doorkeeper.wait_until_empty().await;
+        };
+        if timeout(drain_time, all).await.is_err() {
+            let relayed = shared.relay.as_ref().map_or(0, |relay| relay.read().core.active);
+            tracing::warn!(left = shared.doorkeeper.sockets().0, relayed, "connections are cut off");
             shared.hub.cut_all();
         }
     }

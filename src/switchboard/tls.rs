@@ -21,18 +21,29 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Reads both and makes the server's side of TLS.
-    pub(super) fn acceptor(&self) -> Result<TlsAcceptor, SwitchboardError> {
+    /// The server's side of TLS for HTTP.
+    pub(super) fn for_https(&self) -> Result<TlsAcceptor, SwitchboardError> {
+        let mut config = self.server_config()?;
+        // WebSocket upgrades are an affair of HTTP/1.1.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// The server's side of TLS for STUN and TURN. No protocol is negotiated (RFC 7443): clients that offer others than
+    /// its two would be refused.
+    pub(super) fn for_relay(&self) -> Result<Arc<ServerConfig>, SwitchboardError> {
+        self.server_config().map(Arc::new)
+    }
+
+    /// Reads both files.
+    fn server_config(&self) -> Result<ServerConfig, SwitchboardError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(SwitchboardError::Tls)?
             .with_no_client_auth()
             .with_single_cert(certificates(&self.certificates)?, key(&self.key)?)
-            .map_err(SwitchboardError::Tls)?;
-        // WebSocket upgrades are an affair of HTTP/1.1.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+            .map_err(SwitchboardError::Tls)
     }
 }
 
