@@ -125,12 +125,12 @@ struct RelayOptions {
     allow_peers: Vec<Network>,
 
     /// How many allocations there may be
-    #[arg(long, value_name = "N", default_value_t = RelayLimits::default().allocations)]
-    relay_allocations: usize,
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    relay_allocations: u16,
 
     /// How many allocations one peer may have
-    #[arg(long, value_name = "N", default_value_t = RelayLimits::default().allocations_per_user)]
-    relay_allocations_per_peer: usize,
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    relay_allocations_per_peer: u16,
 
     /// What one allocation may carry, both ways together; 0 for no limit
     #[arg(long, value_name = "KBIT/S", default_value_t = 8000)]
@@ -147,8 +147,8 @@ impl RelayOptions {
             ports: self.relay_ports.clone(),
             allow_peers: self.allow_peers.clone(),
             limits: RelayLimits {
-                allocations: self.relay_allocations,
-                allocations_per_user: self.relay_allocations_per_peer,
+                allocations: self.relay_allocations.into(),
+                allocations_per_user: self.relay_allocations_per_peer.into(),
                 bytes_per_s: Some(bytes_per_s).filter(|rate| *rate > 0),
                 ..RelayLimits::default()
             },

@@ -9,6 +9,9 @@
 
 mod answering;
 mod calling;
+#[cfg(feature = "peer")]
+#[path = "../turn/coturn_process.rs"]
+mod coturn_process;
 mod launch;
 #[cfg(feature = "peer")]
 mod native;
@@ -16,6 +19,8 @@ mod page;
 #[cfg(feature = "peer")]
 mod peer;
 mod recorder;
+#[cfg(feature = "peer")]
+mod relayed;
 mod speech;
 mod stage;
 mod switchboard;
@@ -67,6 +72,10 @@ fn main() -> ExitCode {
         native::a_browser_puts_a_peer_on_hold_and_takes_it_back,
         native::a_peer_that_calls_is_told_of_declined_and_busy,
         native::a_peer_that_dies_is_missed_by_the_browser,
+        relayed::chromium_calls_a_peer_through_our_relay_and_both_are_heard,
+        relayed::a_peer_calls_chromium_through_our_relay_and_both_are_heard,
+        relayed::chromium_calls_a_peer_through_coturn_and_both_are_heard,
+        relayed::a_peer_calls_chromium_through_coturn_and_both_are_heard,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     Stage::close();

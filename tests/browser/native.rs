@@ -27,14 +27,14 @@ fn bob(stage: &Stage, words: &[&str]) -> Result<Peer, Failed> {
 }
 
 /// Waits until everything has been said.
-async fn let_them_talk(stage: &Stage) {
+pub(crate) async fn let_them_talk(stage: &Stage) {
     let longest = stage.speech.iter().map(|speech| speech.duration_ms()).fold(0.0, f64::max);
     tokio::time::sleep(Duration::from_secs_f64(longest / 1000.0)).await;
 }
 
 /// Recognisable: browser, peer and driver share two cores here, and a stretch that came late looks like another.
 #[track_caller]
-fn assert_heard(who: &str, likeness: handset::measure::Similarity) {
+pub(crate) fn assert_heard(who: &str, likeness: handset::measure::Similarity) {
     assert!(likeness.heard_share() > 0.8 && likeness.mean > 0.7, "{who}: {likeness:?}");
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Visit {
     pub(crate) phone: bool,
     /// The page's settings as it keeps them, instead of its defaults.
     pub(crate) settings: Option<Value>,
+    /// The page uses a relay alone.
+    pub(crate) relay_only: bool,
 }
 
 /// A browser, its page, and the name that it signed in with.
@@ -61,7 +63,8 @@ impl Page {
             page.run(&format!("localStorage.setItem('handset.settings', JSON.stringify({settings}))"))
                 .await?;
         }
-        page.client.goto(&address).await?;
+        let query = if visit.relay_only { "?policy=relay" } else { "" };
+        page.client.goto(&format!("{address}{query}")).await?;
         page.until("its scripts run", "window.handset !== undefined").await?;
         Ok(page)
     }

@@ -129,11 +129,16 @@ impl Stage {
 
     /// The switchboard of this test.
     pub(crate) fn switchboard(&self) -> Result<Arc<Switchboard>, Failed> {
+        self.switchboard_with(&[])
+    }
+
+    /// The same; if it does not run yet it is started with these options.
+    pub(crate) fn switchboard_with(&self, options: &[&str]) -> Result<Arc<Switchboard>, Failed> {
         let mut switchboard = locked(&self.switchboard);
         if let Some(running) = &*switchboard {
             return Ok(running.clone());
         }
-        let started = Arc::new(Switchboard::start()?);
+        let started = Arc::new(Switchboard::start(options)?);
         *switchboard = Some(started.clone());
         Ok(started)
     }

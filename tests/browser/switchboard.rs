@@ -15,16 +15,17 @@ pub(crate) struct Switchboard {
 }
 
 impl Switchboard {
-    /// Starts one on a free port and waits until it accepts connections.
-    pub(crate) fn start() -> Result<Self, String> {
+    /// Starts one on a free port, with these options, and waits until it accepts connections.
+    pub(crate) fn start(options: &[&str]) -> Result<Self, String> {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        Self::start_at(free.map_err(|error| format!("no free port: {error}"))?)
+        Self::start_at(free.map_err(|error| format!("no free port: {error}"))?, options)
     }
 
-    /// Starts one at a given address.
-    pub(crate) fn start_at(address: SocketAddr) -> Result<Self, String> {
+    /// Starts one at a given address, with these options.
+    pub(crate) fn start_at(address: SocketAddr, options: &[&str]) -> Result<Self, String> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_switchboard"))
             .args(["--listen", &address.to_string()])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -129,7 +129,7 @@ pub(crate) async fn a_call_outlives_its_switchboard_and_is_known_to_the_next(sta
         .until("it still hears bob", "handset.call.state === 'connected' && handset.levels.theirs > -40")
         .await?;
 
-    let _second = Switchboard::start_at(first.address())?;
+    let _second = Switchboard::start_at(first.address(), &[])?;
     alice
         .until("it is online again", "handset.line === 'registered' && handset.online.includes('bob')")
         .await?;

@@ -1,83 +1,17 @@
 //! Our client against coturn, as Debian has it.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::net::UdpSocket;
 use std::time::{Duration, Instant, SystemTime};
 
-use handset::ice::stun::{Class, MessageWriter, Method};
 use handset::ice::turn::{Event, Failure, Login, Wire};
 use handset::relay::Credential;
 
 use crate::client::Driven;
+use crate::coturn_process::Coturn;
 use crate::has;
 
-/// Outside the range from which the system gives ports of its own.
-const RELAY_PORTS: [&str; 2] = ["--min-port=61000", "--max-port=61999"];
-
-/// A running server, ended with the test.
-struct Coturn {
-    process: Child,
-    server: SocketAddr,
-    folder: std::path::PathBuf,
-}
-
-impl Coturn {
-    fn start(name: &str, arguments: &[&str]) -> Self {
-        let free =
-            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-        let folder = std::env::temp_dir().join(format!("handset-coturn-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for its files");
-        let process = Command::new("turnserver")
-            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--fingerprint", "--realm=example.org"])
-            .args([
-                "--listening-ip=127.0.0.1",
-                "--relay-ip=127.0.0.1",
-                "--allow-loopback-peers",
-                "--log-file=stdout",
-            ])
-            .args(RELAY_PORTS)
-            .arg(format!("--listening-port={}", free.port()))
-            .arg(format!("--pidfile={}", folder.join("pid").display()))
-            .arg(format!("--userdb={}", folder.join("db").display()))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("coturn starts");
-        let server = Self { process, server: free, folder };
-        server.wait_until_it_answers();
-        server
-    }
-
-    fn wait_until_it_answers(&self) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout above zero");
-        let mut request = [0; 20];
-        let writer = MessageWriter::new(&mut request, Class::Request, Method::BINDING, [1; 12].into());
-        let request = writer.expect("room for a header").finish();
-        let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(20) {
-            // Before it listens the system answers for it, with an error at one of the next calls.
-            let _ = socket.send_to(request, self.server);
-            if socket.recv_from(&mut [0; 512]).is_ok() {
-                return;
-            }
-        }
-        panic!("coturn does not answer");
-    }
-
-    fn client(&self, wire: Wire, username: &str, password: &str) -> Driven {
-        Driven::connect(self.server, wire, Login::new(username, password).expect("of legal length"))
-    }
-}
-
-impl Drop for Coturn {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+fn client(coturn: &Coturn, wire: Wire, username: &str, password: &str) -> Driven {
+    Driven::connect(coturn.address(), wire, Login::new(username, password).expect("of legal length"))
 }
 
 fn with_users(name: &str) -> Coturn {
@@ -113,10 +47,10 @@ fn an_allocation_over_udp_relays_both_ways_and_is_given_back() {
         return;
     }
     let coturn = with_users("udp");
-    let mut driven = coturn.client(Wire::Datagram, "alice", "secret");
+    let mut driven = client(&coturn, Wire::Datagram, "alice", "secret");
     let event = driven.first_event();
     assert!(
-        matches!(event, Event::Allocated { relayed, .. } if relayed.ip() == coturn.server.ip()),
+        matches!(event, Event::Allocated { relayed, .. } if relayed.ip() == coturn.address().ip()),
         "{event:?}"
     );
     speak_both_ways(&mut driven);
@@ -130,7 +64,7 @@ fn an_allocation_over_tcp_relays_both_ways() {
         return;
     }
     let coturn = with_users("tcp");
-    let mut driven = coturn.client(Wire::Stream, "alice", "secret");
+    let mut driven = client(&coturn, Wire::Stream, "alice", "secret");
     assert!(matches!(driven.first_event(), Event::Allocated { .. }));
     speak_both_ways(&mut driven);
 }
@@ -143,12 +77,12 @@ fn credentials_we_mint_are_accepted_and_expired_ones_are_not() {
     let coturn = Coturn::start("rest", &["--use-auth-secret", "--static-auth-secret=north"]);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
     let good = Credential::mint(b"north", "alice", now + 600);
-    let mut driven = coturn.client(Wire::Datagram, &good.username, &good.password);
+    let mut driven = client(&coturn, Wire::Datagram, &good.username, &good.password);
     assert!(matches!(driven.first_event(), Event::Allocated { .. }));
     let expired = Credential::mint(b"north", "alice", now - 600);
     let foreign = Credential::mint(b"south", "alice", now + 600);
     for refused in [expired, foreign] {
-        let mut driven = coturn.client(Wire::Datagram, &refused.username, &refused.password);
+        let mut driven = client(&coturn, Wire::Datagram, &refused.username, &refused.password);
         assert_eq!(driven.first_event(), Event::Failed(Failure::Credentials));
     }
 }
@@ -160,7 +94,7 @@ fn a_wrong_password_is_refused_in_a_sentence() {
     }
     let coturn = with_users("wrong");
     for wire in [Wire::Datagram, Wire::Stream] {
-        let Event::Failed(failure) = coturn.client(wire, "alice", "wrong").first_event() else {
+        let Event::Failed(failure) = client(&coturn, wire, "alice", "wrong").first_event() else {
             panic!("refused")
         };
         assert_eq!(failure.to_string(), "the TURN server refuses the username or password");
@@ -173,7 +107,7 @@ fn a_nonce_that_expires_does_not_end_the_allocation() {
         return;
     }
     let coturn = Coturn::start("stale", &["--lt-cred-mech", "--user=alice:secret", "--stale-nonce=1"]);
-    let mut driven = coturn.client(Wire::Datagram, "alice", "secret");
+    let mut driven = client(&coturn, Wire::Datagram, "alice", "secret");
     assert!(matches!(driven.first_event(), Event::Allocated { .. }));
     for _ in 0..3 {
         let pause = Instant::now() + Duration::from_millis(1500);
@@ -189,30 +123,9 @@ fn a_server_that_was_restarted_is_noticed() {
         return;
     }
     let mut coturn = with_users("restart");
-    let mut driven = coturn.client(Wire::Datagram, "alice", "secret");
+    let mut driven = client(&coturn, Wire::Datagram, "alice", "secret");
     assert!(matches!(driven.first_event(), Event::Allocated { .. }));
-    coturn.process.kill().expect("it runs");
-    coturn.process.wait().expect("it ends");
-    let again = Command::new("turnserver")
-        .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--fingerprint", "--realm=example.org"])
-        .args([
-            "--listening-ip=127.0.0.1",
-            "--relay-ip=127.0.0.1",
-            "--allow-loopback-peers",
-            "--log-file=stdout",
-        ])
-        .args(RELAY_PORTS)
-        .args(["--lt-cred-mech", "--user=alice:secret"])
-        .arg(format!("--listening-port={}", coturn.server.port()))
-        .arg(format!("--pidfile={}", coturn.folder.join("pid").display()))
-        .arg(format!("--userdb={}", coturn.folder.join("db").display()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("coturn starts");
-    coturn.process = again;
-    coturn.wait_until_it_answers();
+    coturn.restart();
     driven.client.refresh(Instant::now());
     driven.until("the end", |driven| driven.client.is_ended());
     assert_eq!(driven.events.last(), Some(&Event::Failed(Failure::Gone)));

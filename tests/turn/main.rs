@@ -7,6 +7,7 @@
 
 mod client;
 mod coturn;
+mod coturn_process;
 mod relay;
 
 use std::process::Command;

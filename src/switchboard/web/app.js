@@ -6,7 +6,7 @@ import { $, Gauges, announce, clearFigures, draw, drawFigures, drawLog, readName
 import { Phone } from './phone.js';
 import { ring, ringState, silence } from './ring.js';
 import { changeSettings, settings } from './settings.js';
-import { ID_PATTERN, lineUrl } from './signaling.js';
+import { ID_PATTERN, icePolicy, lineUrl } from './signaling.js';
 import { wakeSound } from './sound.js';
 import { endedWords } from './words.js';
 
@@ -16,7 +16,7 @@ const TOKEN_KEY = 'handset.token';
 const MISHIT_MS = 500;
 
 const gauges = new Gauges();
-const phone = new Phone({ url: lineUrl(location), settings, tell });
+const phone = new Phone({ url: lineUrl(location), icePolicy: icePolicy(location), settings, tell });
 let last = '';
 let lastEnded = null;
 let rangAt = 0;

@@ -60,7 +60,7 @@ export class Call {
    * `send(message)` to the switchboard; `changed()` after anything that shows; `ended({ reason, there })` once,
    * `there` telling which side ended it.
    */
-  constructor({ id, peer, incoming, iceServers, frameMs, send, changed, ended }) {
+  constructor({ id, peer, incoming, iceServers, icePolicy, frameMs, send, changed, ended }) {
     this.id = id;
     this.peer = peer;
     this.incoming = incoming;
@@ -69,7 +69,7 @@ export class Call {
     this.#changed = changed;
     this.#ended = ended;
     this.#phase = incoming ? 'ringing' : 'dialing';
-    this.#pc = connect(iceServers);
+    this.#pc = connect(iceServers, icePolicy);
     this.#pc.onicecandidate = event => this.#onLocalCandidate(event.candidate);
     this.#pc.onconnectionstatechange = () => this.#onConnectionState();
     this.#pc.ontrack = event => this.#onTrack(event);
@@ -499,11 +499,12 @@ export class Call {
 }
 
 /** A connection; servers that this browser cannot use are no reason to have none. */
-function connect(iceServers) {
+function connect(iceServers, iceTransportPolicy) {
+  const rest = { iceTransportPolicy, bundlePolicy: 'max-bundle' };
   try {
-    return new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    return new RTCPeerConnection({ iceServers, ...rest });
   } catch (error) {
     console.warn('the ICE servers are unusable:', error);
-    return new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    return new RTCPeerConnection(rest);
   }
 }

@@ -25,6 +25,7 @@ export class Phone {
   #tell;
   #settings;
   #iceServers = [];
+  #icePolicy;
   #quality = null;
   #qualityTimer = 0;
 
@@ -37,10 +38,12 @@ export class Phone {
   microphone = { state: 'idle', error: null };
 
   /**
+   * `icePolicy` is `all`, or `relay` for calls through a relay alone.
    * `tell(event, detail)`: `changed` after anything that shows, `notice` with a sentence, `incoming` and
    * `answered` with the call, `ended` with `{ call, reason, there }`. `settings()` gives the present choices.
    */
-  constructor({ url, settings, tell }) {
+  constructor({ url, icePolicy, settings, tell }) {
+    this.#icePolicy = icePolicy;
     this.#tell = tell;
     this.#settings = settings;
     this.line = new Line({ url, changed: () => this.#onLine(), received: message => this.#onMessage(message), claims: () => this.#claims() });
@@ -207,6 +210,7 @@ export class Phone {
     const call = new Call({
       id, peer, incoming,
       iceServers: this.#iceServers,
+      icePolicy: this.#icePolicy,
       frameMs: this.#settings().frameMs,
       send: message => this.line.send(message),
       changed: () => this.#onCallChanged(call),

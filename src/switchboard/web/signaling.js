@@ -229,6 +229,11 @@ export function lineUrl(location) {
   return url.href;
 }
 
+/** What the page's address asks of calls: `?policy=relay` for a relay alone. */
+export function icePolicy(location) {
+  return new URLSearchParams(location.search).get('policy') === 'relay' ? 'relay' : 'all';
+}
+
 /** A call id: 128 random bits as 32 hex digits. */
 export function newCallId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
