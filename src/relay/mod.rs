@@ -24,6 +24,9 @@ mod client;
 mod config;
 mod counters;
 mod data;
+pub mod fuzz;
+#[cfg(test)]
+mod hostile_tests;
 mod login;
 mod nonce;
 mod policy;

@@ -146,6 +146,11 @@ impl Ports {
         }
     }
 
+    /// Whether every port is free; for tests and fuzzing.
+    pub(super) fn is_all_free(&self) -> bool {
+        self.reservations.is_empty() && self.resting.is_empty() && self.taken.iter().all(|word| *word == 0)
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         let rested = self.resting.front().map(|(until, _)| *until);
         self.reservations.iter().map(|held| held.until).chain(rested).min()

@@ -265,6 +265,11 @@ impl Relay {
         Counters { active: self.table.len() as u64, ..self.counters }
     }
 
+    /// Whether nothing is left of all that was; for tests and fuzzing.
+    pub(super) fn is_empty_inside(&self) -> bool {
+        self.table.is_empty_inside() && self.ports.is_all_free() && self.actions.is_empty()
+    }
+
     /// The client that a relay socket belongs to.
     pub fn client_of(&mut self, relay: RelayId) -> Option<Client> {
         self.table.get(relay).map(|allocation| allocation.client)

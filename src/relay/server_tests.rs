@@ -19,18 +19,18 @@ use crate::ice::stun::{
 use crate::ice::turn::{self, Event, Failure, Login, Received, Wire};
 
 const SERVER: ([u8; 4], u16) = ([8, 0, 0, 1], 3478);
-const PUBLIC: [u8; 4] = [8, 0, 0, 1];
-const PEER: ([u8; 4], u16) = ([8, 8, 8, 8], 9000);
+pub(super) const PUBLIC: [u8; 4] = [8, 0, 0, 1];
+pub(super) const PEER: ([u8; 4], u16) = ([8, 8, 8, 8], 9000);
 const UNIX_S: u64 = 1_763_719_200;
 
 /// A relay whose sockets open at once, with what they sent.
-struct World {
-    relay: Relay,
-    now: Instant,
-    sockets: HashMap<RelayId, SocketAddr>,
+pub(super) struct World {
+    pub(super) relay: Relay,
+    pub(super) now: Instant,
+    pub(super) sockets: HashMap<RelayId, SocketAddr>,
     /// Ports that the system has given to others.
     busy: Vec<u16>,
-    sent: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    pub(super) sent: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     answers: Vec<(Client, Vec<u8>)>,
 }
 
@@ -42,17 +42,17 @@ fn logins() -> Logins {
     logins
 }
 
-fn remote(n: u8) -> Client {
+pub(super) fn remote(n: u8) -> Client {
     Client { listener: 0, remote: ([8, 0, 1, n], 4000).into() }
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(|_| {})
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
-    fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let now = Instant::now();
         let mut config = Config::new("example.org", logins(), PUBLIC.into());
         config.ports = 50_000..=50_999;
@@ -110,7 +110,7 @@ impl World {
         Some((client, [envelope.head(), data, envelope.datagram_padding()].concat()))
     }
 
-    fn ask(&mut self, client: Client, packet: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn ask(&mut self, client: Client, packet: &[u8]) -> Option<Vec<u8>> {
         self.answers.clear();
         self.handle(client, packet);
         self.answers.pop().map(|(to, answer)| {
@@ -119,7 +119,7 @@ impl World {
         })
     }
 
-    fn pass(&mut self, duration: Duration) {
+    pub(super) fn pass(&mut self, duration: Duration) {
         self.now += duration;
         self.relay.handle_timeout(self.now);
         self.act();
@@ -174,15 +174,15 @@ impl Ours {
 }
 
 /// Requests made by hand, properly signed.
-struct ByHand {
+pub(super) struct ByHand {
     at: Client,
-    username: String,
-    key: Key,
-    nonce: String,
+    pub(super) username: String,
+    pub(super) key: Key,
+    pub(super) nonce: String,
 }
 
 impl ByHand {
-    fn new(world: &mut World, at: Client, username: &str, password: &str) -> Self {
+    pub(super) fn new(world: &mut World, at: Client, username: &str, password: &str) -> Self {
         let mut buffer = [0; 64];
         let writer =
             MessageWriter::new(&mut buffer, Class::Request, Method::ALLOCATE, [9; 12].into()).unwrap();
@@ -193,7 +193,12 @@ impl ByHand {
         Self { at, username: username.to_owned(), key, nonce: nonce.as_str().to_owned() }
     }
 
-    fn request(&self, method: Method, id: u8, fill: impl FnOnce(&mut MessageWriter<'_>)) -> Vec<u8> {
+    pub(super) fn request(
+        &self,
+        method: Method,
+        id: u8,
+        fill: impl FnOnce(&mut MessageWriter<'_>),
+    ) -> Vec<u8> {
         let mut buffer = [0; 2048];
         let mut writer = MessageWriter::new(&mut buffer, Class::Request, method, [id; 12].into()).unwrap();
         fill(&mut writer);
@@ -205,7 +210,7 @@ impl ByHand {
     }
 
     /// The code of the answer, 0 for success.
-    fn ask(
+    pub(super) fn ask(
         &self,
         world: &mut World,
         method: Method,
@@ -216,14 +221,14 @@ impl ByHand {
         code(&world.ask(self.at, &packet).expect("an answer"))
     }
 
-    fn allocate(&self, world: &mut World) -> u16 {
+    pub(super) fn allocate(&self, world: &mut World) -> u16 {
         self.ask(world, Method::ALLOCATE, 1, |w| {
             w.push(&RequestedTransport::UDP).unwrap();
         })
     }
 }
 
-fn code(answer: &[u8]) -> u16 {
+pub(super) fn code(answer: &[u8]) -> u16 {
     let answer = Message::parse(answer).expect("a relay answers in STUN");
     match answer.class() {
         Class::Success => 0,
@@ -296,7 +301,7 @@ fn an_allocation_lives_as_long_as_it_is_refreshed_and_leaves_nothing() {
     assert!(world.arrive_from(PEER.into(), ours.relayed(), b"still there").is_some());
     assert_eq!(world.relay.counters().active, 1);
     world.pass(Duration::from_secs(601));
-    assert!(world.sockets.is_empty() && world.relay.table.is_empty_inside());
+    assert!(world.sockets.is_empty() && world.relay.is_empty_inside());
     assert_eq!((world.relay.counters().active, world.relay.counters().ended), (0, 1));
     assert_eq!(world.relay.poll_timeout(), None);
 }
@@ -308,7 +313,7 @@ fn releasing_ends_it_at_once() {
     ours.client.release(world.now);
     ours.settle(&mut world);
     assert_eq!(ours.events.last(), Some(&Event::Released));
-    assert!(world.sockets.is_empty() && world.relay.table.is_empty_inside());
+    assert!(world.sockets.is_empty() && world.relay.is_empty_inside());
 }
 
 #[test]
@@ -319,7 +324,7 @@ fn no_allocation_without_the_right_credentials() {
         ours.settle(&mut world);
         assert_eq!(ours.events, [Event::Failed(Failure::Credentials)], "{login:?}");
     }
-    assert!(world.sockets.is_empty() && world.relay.table.is_empty_inside());
+    assert!(world.sockets.is_empty() && world.relay.is_empty_inside());
     assert_eq!(world.relay.counters().wrong_credentials, 4);
 }
 
@@ -385,7 +390,7 @@ fn before_it_knows_somebody_it_keeps_nothing_and_says_little() {
         asked += request.len();
         said += length;
     }
-    assert!(world.relay.table.is_empty_inside() && world.relay.poll_action().is_none());
+    assert!(world.relay.is_empty_inside() && world.relay.poll_action().is_none());
     assert!(said < 3 * asked, "{said} bytes for {asked}");
     assert_eq!(world.relay.counters().challenges, 10_000);
 }
@@ -671,7 +676,7 @@ fn lifetimes_are_kept_within_limits() {
         let lifetime: Option<Lifetime> = Message::parse(&answer).unwrap().get().unwrap();
         assert_eq!(lifetime, Some(Lifetime::from_secs(granted)), "{asked}");
     }
-    assert!(world.relay.table.is_empty_inside());
+    assert!(world.relay.is_empty_inside());
     assert_eq!(alice.ask(&mut world, Method::REFRESH, 6, |_| {}), 437);
 }
 
@@ -688,7 +693,7 @@ fn a_shorter_refresh_ends_it_sooner() {
     });
     assert_eq!(code, 0);
     world.pass(Duration::from_secs(601));
-    assert!(world.relay.table.is_empty_inside());
+    assert!(world.relay.is_empty_inside());
 }
 
 #[test]
@@ -711,7 +716,7 @@ fn a_stream_that_closes_takes_its_allocation_with_it() {
     Ours::alice(&mut world, 1).relayed();
     world.relay.handle_client_gone(remote(1));
     world.act();
-    assert!(world.sockets.is_empty() && world.relay.table.is_empty_inside());
+    assert!(world.sockets.is_empty() && world.relay.is_empty_inside());
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Table {
         self.deadlines.peek().map(|Reverse((at, _))| *at)
     }
 
-    #[cfg(test)]
+    /// Whether nothing is left of all that was; for tests and fuzzing.
     pub(super) fn is_empty_inside(&self) -> bool {
         self.clients.is_empty()
             && self.owners.is_empty()

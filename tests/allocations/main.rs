@@ -1,6 +1,7 @@
 //! Paths that must not allocate, run under an allocator that counts.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 
+mod relay;
 mod stun;
 
 use std::alloc::{GlobalAlloc, Layout, System};
