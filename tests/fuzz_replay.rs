@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use handset::{ice, sdp, signaling};
+use handset::{ice, relay, sdp, signaling};
 
 /// A target's name, the folder of its seeds, and its body.
 type Target = (&'static str, &'static str, fn(&[u8]));
@@ -26,6 +26,9 @@ const TARGETS: &[Target] = &[
     ("stun", "stun", ice::fuzz::stun),
     ("stun_write", "stun_write", ice::fuzz::stun_write),
     ("channel_data", "channel_data", ice::fuzz::channel_data),
+    ("turn_client", "turn_client", ice::turn::fuzz::turn_client),
+    ("relay_packets", "relay_packets", relay::fuzz::packets),
+    ("relay_model", "relay_model", relay::fuzz::model),
 ];
 
 /// Targets whose bodies need crates that only the fuzz workspace has, or a feature of this one:

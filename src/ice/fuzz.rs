@@ -270,11 +270,20 @@ fn frames_of(stream: &[u8], pieces: &[usize], limit: usize) -> (Vec<Vec<u8>>, bo
 }
 
 /// Bytes that turn into whatever is asked for, zeros when they run out.
-struct Source<'a>(&'a [u8]);
+pub(crate) struct Source<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Source<'a> {
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
         self.take(1).first().copied().unwrap_or_default()
+    }
+
+    /// Below `count`, which is not zero.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        usize::from(self.byte()) % count
     }
 
     fn number(&mut self) -> u16 {
@@ -295,7 +304,7 @@ impl<'a> Source<'a> {
     }
 
     /// As many of the next bytes as there are.
-    fn take(&mut self, bytes: usize) -> &'a [u8] {
+    pub(crate) fn take(&mut self, bytes: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(bytes.min(self.0.len()));
         self.0 = rest;
         taken

@@ -21,6 +21,7 @@ mod client;
 mod client_tests;
 mod config;
 mod event;
+pub mod fuzz;
 mod peers;
 mod request;
 

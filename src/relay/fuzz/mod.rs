@@ -4,7 +4,6 @@
 
 mod model;
 mod packets;
-mod script;
 mod world;
 
 pub use model::model;

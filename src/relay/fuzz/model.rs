@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::script::Script;
 use super::world::{Got, Signer, World};
+use crate::ice::fuzz::Source;
 use crate::ice::stun::attribute::{Data, Lifetime, RequestedTransport, XorPeerAddress};
 use crate::ice::stun::{AttributeType, ChannelData, ChannelNumber, Class, Message, MessageWriter, Method};
 use crate::relay::{Client, RelayId};
@@ -59,8 +59,8 @@ pub fn model(data: &[u8]) {
             (Signer::minted(b"south", "carol", 1_000_000_000), false),
         ],
     };
-    let mut script = Script(data);
-    while !script.is_over() {
+    let mut script = Source(data);
+    while !script.is_empty() {
         run.step(&mut script);
         run.check();
     }
@@ -74,7 +74,7 @@ struct Run {
 }
 
 impl Run {
-    fn step(&mut self, script: &mut Script<'_>) {
+    fn step(&mut self, script: &mut Source<'_>) {
         let n = script.below(CLIENTS) as u8;
         let client = Client { listener: u16::from(n / 2), remote: ([8, 0, 1, n], 4000).into() };
         match script.byte() % 12 {
@@ -98,7 +98,7 @@ impl Run {
     fn ask(
         &mut self,
         client: Client,
-        script: &mut Script<'_>,
+        script: &mut Source<'_>,
         method: Method,
         fill: impl FnOnce(&mut MessageWriter<'_>),
     ) -> Option<(String, Vec<u8>)> {
@@ -136,7 +136,7 @@ impl Run {
         self.granted.get(&client).is_some_and(|granted| granted.permits(ip, self.world.now))
     }
 
-    fn allocate(&mut self, client: Client, script: &mut Script<'_>) {
+    fn allocate(&mut self, client: Client, script: &mut Source<'_>) {
         let lifetime = lifetime(script);
         let had = self.granted.contains_key(&client);
         let answer = self.ask(client, script, Method::ALLOCATE, |w| {
@@ -154,7 +154,7 @@ impl Run {
         self.granted.insert(client, granted);
     }
 
-    fn refresh(&mut self, client: Client, script: &mut Script<'_>) {
+    fn refresh(&mut self, client: Client, script: &mut Source<'_>) {
         let lifetime = lifetime(script);
         let answer = self.ask(client, script, Method::REFRESH, |w| {
             w.push(&lifetime).map(drop).expect("room");
@@ -168,7 +168,7 @@ impl Run {
         }
     }
 
-    fn permit(&mut self, client: Client, script: &mut Script<'_>) {
+    fn permit(&mut self, client: Client, script: &mut Source<'_>) {
         let peer = peer(script);
         let answer = self.ask(client, script, Method::CREATE_PERMISSION, |w| {
             w.push(&XorPeerAddress(peer)).map(drop).expect("room");
@@ -178,7 +178,7 @@ impl Run {
         }
     }
 
-    fn bind(&mut self, client: Client, script: &mut Script<'_>) {
+    fn bind(&mut self, client: Client, script: &mut Source<'_>) {
         let (peer, number) = (peer(script), 0x3fff + script.below(6) as u16);
         let answer = self.ask(client, script, Method::CHANNEL_BIND, |w| {
             let value = (u32::from(number) << 16).to_be_bytes();
@@ -209,7 +209,7 @@ impl Run {
     }
 
     /// Data from a client, as an indication or on a channel: it arrives exactly if the model permits it.
-    fn say(&mut self, client: Client, script: &mut Script<'_>) {
+    fn say(&mut self, client: Client, script: &mut Source<'_>) {
         let (peer, data) = (peer(script), [7; 9]);
         let mut buffer = [0; 128];
         let (packet, to) = if script.byte().is_multiple_of(2) {
@@ -237,7 +237,7 @@ impl Run {
     }
 
     /// A datagram from a peer: it is heard exactly if the model permits it.
-    fn hear(&mut self, client: Client, script: &mut Script<'_>) {
+    fn hear(&mut self, client: Client, script: &mut Source<'_>) {
         let (peer, bytes) = (peer(script), usize::from(script.byte()));
         let Some(granted) = self.granted.get(&client) else { return };
         let (relay, is_permitted) = (granted.relay, granted.permits(peer.ip(), self.world.now));
@@ -256,11 +256,11 @@ impl Run {
     }
 }
 
-fn peer(script: &mut Script<'_>) -> SocketAddr {
+fn peer(script: &mut Source<'_>) -> SocketAddr {
     PEERS[script.below(PEERS.len())].into()
 }
 
-fn lifetime(script: &mut Script<'_>) -> Lifetime {
+fn lifetime(script: &mut Source<'_>) -> Lifetime {
     Lifetime::from_secs([0, 1, 600, 700, 3600, u32::MAX][script.below(6)])
 }
 

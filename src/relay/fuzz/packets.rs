@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::script::Script;
 use super::world::{Got, Signer, World};
+use crate::ice::fuzz::Source;
 use crate::ice::stun::attribute::{RequestedTransport, XorPeerAddress};
 use crate::ice::stun::{ChannelNumber, Message, Method};
 use crate::relay::Client;
@@ -25,8 +25,8 @@ pub fn packets(data: &[u8]) {
         written.map(drop).expect("room");
     });
     assert!(matches!(world.send(alice, &bind), Got::Answer(_)));
-    let mut script = Script(data);
-    while !script.is_over() {
+    let mut script = Source(data);
+    while !script.is_empty() {
         let who = Client { listener: 0, remote: ([8, 0, 1, script.byte() % 3], 4000).into() };
         match script.byte() % 8 {
             0 => world.pass(Duration::from_secs(u64::from(script.byte()))),
@@ -48,7 +48,7 @@ pub fn packets(data: &[u8]) {
     world.check_that_nothing_remains();
 }
 
-fn from_peer(world: &mut World, alice: Client, script: &mut Script<'_>) {
+fn from_peer(world: &mut World, alice: Client, script: &mut Source<'_>) {
     let peer = ([8, 8, 8, script.byte()], 9000).into();
     let Some(relay) = world.socket_of(alice) else { return };
     if world.arrive(relay, peer, usize::from(script.byte())).is_some() {

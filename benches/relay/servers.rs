@@ -1,0 +1,109 @@
+//! The two relays that are compared, each a process of its own on loopback.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use handset::ice::turn::Login;
+use handset::net::websocket::SignalThread;
+use handset::signaling::{ClientConfig, ClientEvent};
+
+/// Room for ten thousand allocations below the range from which the system gives ports of its own.
+const RELAY_PORTS: (u16, u16) = (10_000, 29_999);
+
+/// A relay that runs, ended when dropped.
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) login: Login,
+    process: Child,
+}
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) cpu_ns: u64,
+    pub(crate) resident_bytes: u64,
+}
+
+impl Server {
+    /// The relay inside `switchboard`, without limits.
+    pub(crate) fn ours() -> Self {
+        let ports = format!("{}-{}", RELAY_PORTS.0, RELAY_PORTS.1);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_switchboard"))
+            .args(["--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--relay-ports", &ports])
+            .args(["--relay-allocations", "20000", "--relay-allocations-per-peer", "20000"])
+            .args(["--relay-bandwidth", "0", "--drain", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("switchboard starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("its line");
+        let said = line.trim().strip_prefix("listening on http://").expect(&line);
+        let (signaling, relay) = said.split_once(", relay on ").expect(&line);
+        let client = ClientConfig::new("bench".parse().expect("an id"));
+        let signal = SignalThread::start(&format!("ws://{signaling}/ws"), client, 1, Arc::new(|| {}));
+        let told = match signal.expect("a thread").wait_event(Duration::from_secs(10)) {
+            Some(ClientEvent::Registered(registered)) => registered.ice_servers,
+            other => panic!("{other:?}"),
+        };
+        let turn = told.iter().find(|server| server.username.is_some()).expect("a TURN server");
+        let (name, password) = (turn.username.as_ref(), turn.credential.as_ref());
+        let login = Login::new(name.expect("looked for"), password.expect("with it").as_str());
+        Self {
+            name: "switchboard",
+            address: relay.parse().expect("an address"),
+            login: login.expect("of legal length"),
+            process,
+        }
+    }
+
+    /// coturn, without limits; none where it is not installed.
+    pub(crate) fn coturn() -> Option<Self> {
+        let free =
+            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+        let folder = std::env::temp_dir();
+        let process = Command::new("turnserver")
+            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--lt-cred-mech"])
+            .args(["--realm=example.org", "--user=alice:secret", "--allow-loopback-peers"])
+            .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--log-file=stdout"])
+            .args([format!("--min-port={}", RELAY_PORTS.0), format!("--max-port={}", RELAY_PORTS.1)])
+            .arg(format!("--listening-port={}", free.port()))
+            .arg(format!("--pidfile={}", folder.join("handset-bench-coturn.pid").display()))
+            .arg(format!("--userdb={}", folder.join("handset-bench-coturn.db").display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        // It opens its sockets a moment later; requests are sent again until it answers.
+        std::thread::sleep(Duration::from_secs(1));
+        let login = Login::new("alice", "secret").expect("short");
+        Some(Self { name: "coturn", address: free, login, process })
+    }
+
+    /// What it has used so far, all threads together.
+    pub(crate) fn usage(&self) -> Usage {
+        let folder = format!("/proc/{}", self.process.id());
+        let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).unwrap_or_default();
+        let tasks = std::fs::read_dir(format!("{folder}/task")).into_iter().flatten().flatten();
+        let cpu_ns = tasks
+            .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
+            .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+            .sum();
+        let resident = read("status").lines().find_map(|line| {
+            line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        });
+        Usage { cpu_ns, resident_bytes: resident.unwrap_or_default() * 1024 }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
