@@ -1,6 +1,8 @@
 //! What the benches share: an allocator that counts, and the peers behind one kind of call.
 
+pub mod candidate;
 pub mod sdp;
+pub mod stun;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
