@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use handset::{ice, relay, sdp, signaling};
+use handset::{ice, relay, rtp, sdp, signaling};
 
 /// A target's name, the folder of its seeds, and its body.
 type Target = (&'static str, &'static str, fn(&[u8]));
@@ -29,6 +29,7 @@ const TARGETS: &[Target] = &[
     ("turn_client", "turn_client", ice::turn::fuzz::turn_client),
     ("relay_packets", "relay_packets", relay::fuzz::packets),
     ("relay_model", "relay_model", relay::fuzz::model),
+    ("rtp_extension", "rtp_extension", rtp::fuzz::header_extension),
 ];
 
 /// Targets whose bodies need crates that only the fuzz workspace has, or a feature of this one:

@@ -9,6 +9,14 @@ const UFRAG_CHARS: std::ops::RangeInclusive<usize> = 4..=256;
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 22..=256;
 
 /// Why a user fragment or password was refused.
+///
+/// RFC 8839 §5.4: fragment and password of 4 and 22 to 256 ice-chars.
+///
+/// ```
+/// use handset::ice::{Credentials, CredentialsError};
+/// let short = Credentials::new("abc", "0123456789012345678901").unwrap_err();
+/// assert_eq!(short.to_string(), "ICE ufrag of 3 characters, expected 4 to 256");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// Wrong length.
@@ -35,6 +43,16 @@ pub enum CredentialsError {
 /// RFC 8839 §5.4).
 ///
 /// `Debug` shows neither.
+///
+/// Grammar: `ice-ufrag = 4*256ice-char`, `ice-pwd = 22*256ice-char`, `ice-char = ALPHA / DIGIT / "+" / "/"`.
+///
+/// ```
+/// use handset::ice::Credentials;
+/// let theirs = Credentials::new("7VqL", "VOkJxbRl1RmTxUk/WvJxBt")?;
+/// assert_eq!(theirs.ufrag(), "7VqL");
+/// assert_eq!(format!("{theirs:?}"), "Credentials(..)");
+/// # Ok::<(), handset::ice::CredentialsError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     ufrag: String,

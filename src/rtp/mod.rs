@@ -5,10 +5,14 @@
 //!
 //! - [`Seq`], [`RtpTimestamp`], [`Samples`]: counters that do not wrap, time in samples at 48 kHz;
 //! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
+//! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
 //! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing.
 
+mod abs_capture_time;
+mod audio_level;
 mod buffer;
 mod decision;
+pub mod fuzz;
 mod histogram;
 mod jitter_buffer;
 mod packet;
@@ -21,6 +25,8 @@ mod timestamp;
 mod toc;
 mod window;
 
+pub use abs_capture_time::{ABS_CAPTURE_TIME_URI, AbsCaptureTime};
+pub use audio_level::{AUDIO_LEVEL_URI, AudioLevel, ExtensionError};
 pub use decision::{Decision, Steering, Unplayed};
 pub use jitter_buffer::JitterBuffer;
 pub use packet::{Packet, PayloadFormat};

@@ -31,6 +31,14 @@ pub const MAX_OFFSET: Samples = Samples((1 << 14) - 1);
 pub const MAX_BLOCK_BYTES: usize = (1 << 10) - 1;
 
 /// Why a payload is not RED that we read.
+///
+/// RFC 2198 section 3 gives the headers; [`parse`] and [`write`] say when each comes.
+///
+/// ```
+/// use handset::rtp::red::{self, RedError};
+/// assert_eq!(red::parse(&[]), Err(RedError::Truncated { at: 0 }));
+/// assert_eq!(red::parse(&[0xef, 0, 0, 9, 0x6f]), Err(RedError::TooShort { promised: 9, held: 0 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RedError {
     /// The payload ended inside the block headers.
@@ -61,6 +69,17 @@ pub enum RedError {
 }
 
 /// One block of a RED payload, by its place in the payload's bytes.
+///
+/// The header is `F(1) PT(7) OFFSET(14) LENGTH(10)` for a redundant block, `F(1) PT(7)` for the primary (RFC 2198
+/// section 3).
+///
+/// ```
+/// use handset::rtp::{Samples, red};
+/// let red = red::parse(b"\xef\x0f\x00\x02\x6fhinow")?;
+/// let old = &red.redundant()[0];
+/// assert_eq!((old.payload_type, old.offset, old.bytes.clone()), (111, Samples(960), 5..7));
+/// # Ok::<(), handset::rtp::red::RedError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RedBlock {
     /// Payload type of the block, 7 bits.
@@ -72,6 +91,16 @@ pub struct RedBlock {
 }
 
 /// The blocks of one payload, oldest first as they were written, the primary last.
+///
+/// At most [`MAX_REDUNDANT`] and the primary, in an array: none is allocated.
+///
+/// ```
+/// use handset::rtp::red;
+/// let red = red::parse(b"\x6fnow")?;
+/// assert!(red.redundant().is_empty());
+/// assert_eq!(red.primary().bytes, 1..4);
+/// # Ok::<(), handset::rtp::red::RedError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RedBlocks {
     blocks: [RedBlock; MAX_REDUNDANT + 1],
@@ -91,6 +120,21 @@ impl RedBlocks {
 }
 
 /// Reads the blocks of `payload`.
+///
+/// Grammar: RFC 2198 section 3, in the [module](self). Every payload type and offset is read; the caller knows
+/// which it agreed to.
+///
+/// # Errors
+/// Headers or blocks that reach beyond the payload, and more than [`MAX_REDUNDANT`] redundant blocks.
+///
+/// ```
+/// use handset::rtp::red;
+/// let payload = b"\xef\x0f\x00\x02\x6fhinow";
+/// let red = red::parse(payload)?;
+/// assert_eq!(&payload[red.primary().bytes.clone()], b"now");
+/// assert_eq!(&payload[red.redundant()[0].bytes.clone()], b"hi");
+/// # Ok::<(), handset::rtp::red::RedError>(())
+/// ```
 pub fn parse(payload: &[u8]) -> Result<RedBlocks, RedError> {
     let mut red = RedBlocks::default();
     let mut at = 0;
@@ -131,6 +175,18 @@ pub fn parse(payload: &[u8]) -> Result<RedBlocks, RedError> {
 
 /// Writes a RED payload to the end of `out`: `redundant` as (age, bytes), oldest first, then `primary`.
 /// All blocks get the payload type `payload_type`.
+///
+/// # Errors
+/// More than [`MAX_REDUNDANT`] redundant blocks, one older than [`MAX_OFFSET`] or longer than [`MAX_BLOCK_BYTES`]
+/// (RFC 2198 section 3: 14 and 10 bits). Nothing is written then.
+///
+/// ```
+/// use handset::rtp::{Samples, red};
+/// let mut payload = Vec::new();
+/// red::write(111, &[(Samples(960), b"hi")], b"now", &mut payload)?;
+/// assert_eq!(payload, b"\xef\x0f\x00\x02\x6fhinow");
+/// # Ok::<(), handset::rtp::red::RedError>(())
+/// ```
 pub fn write(
     payload_type: u8,
     redundant: &[(Samples, &[u8])],

@@ -11,6 +11,9 @@ use super::session::{Bandwidth, Connection, Origin, Timing};
 /// One line after version, origin and name, typed. `m=` lines stand apart, at the head of their
 /// [`Section`].
 ///
+/// RFC 8866 section 5 and section 9. Any letter that it names; another refuses the description. What is
+/// not typed is kept as text.
+///
 /// ```
 /// use handset::sdp::Line;
 /// let text = "v=0\r\no=- 42 7 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nb=AS:64\r\nt=0 0\r\nm=audio 9/2 UDP/TLS/RTP/SAVPF 111 0\r\n";

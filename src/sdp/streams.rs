@@ -61,6 +61,8 @@ impl<'a> Msid<'a> {
 
 /// Which way a restricted stream flows.
 ///
+/// Grammar (RFC 8851 section 10): `"send" / "recv"`.
+///
 /// ```
 /// assert_eq!(handset::sdp::RidDirection::Recv.as_str(), "recv");
 /// ```

@@ -2,7 +2,8 @@
 
 /// A list of words separated by spaces or tabs, kept as the text that it came in.
 ///
-/// Grammar: `token *(SP token)`. Runs of spaces count as one; equality looks at the words alone.
+/// Grammar: `token *(SP token)`, as in `a=group` (RFC 5888 section 5) and the formats of `m=` (RFC 8866
+/// section 9). Runs of spaces count as one; equality looks at the words alone.
 ///
 /// ```
 /// use handset::sdp::Words;

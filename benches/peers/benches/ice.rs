@@ -30,7 +30,10 @@ struct Table<'c>(BenchmarkGroup<'c, WallTime>, &'static str);
 impl<'c> Table<'c> {
     fn new(c: &'c mut Criterion, name: &'static str) -> Self {
         let mut group = c.benchmark_group(name);
-        group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1)).sample_size(60);
+        group
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1))
+            .sample_size(60);
         Self(group, name)
     }
 

@@ -45,9 +45,7 @@ fn parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("sdp parse");
     group.throughput(Throughput::Bytes(OFFER.len() as u64));
     group.bench_function("handset", |b| b.iter(|| peers::ours(black_box(OFFER))));
-    group.bench_function("handset gate", |b| {
-        b.iter(|| gate::check_remote(black_box(OFFER), Kind::Offer))
-    });
+    group.bench_function("handset gate", |b| b.iter(|| gate::check_remote(black_box(OFFER), Kind::Offer)));
     group.bench_function("ezk-sdp-types", |b| b.iter(|| peers::ezk(black_box(OFFER))));
     group.bench_function("webrtc-sdp", |b| b.iter(|| peers::webrtc(black_box(OFFER))));
     group.bench_function("str0m", |b| b.iter(|| peers::str0m(black_box(OFFER))));

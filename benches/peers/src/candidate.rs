@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use bytesstr::BytesStr;
 use ezk_sdp_types::IceCandidate;
-use webrtc_sdp::attribute_type::{SdpAttribute, parse_attribute};
 use webrtc_sdp::SdpType;
+use webrtc_sdp::attribute_type::{SdpAttribute, parse_attribute};
 
 /// A server-reflexive candidate as Chrome trickles it.
 pub const LINE: &str = "candidate:842163049 1 udp 1677729535 203.0.113.5 61665 typ srflx raddr 192.168.1.7 \

@@ -1,6 +1,7 @@
-//! What the benches share: an allocator that counts, and the peers behind one kind of call.
+//! What the benches share: an allocator that counts, the peers behind one kind of call, and a chart.
 
 pub mod candidate;
+pub mod chart;
 pub mod sdp;
 pub mod stun;
 

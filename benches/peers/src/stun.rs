@@ -329,11 +329,9 @@ pub mod stun_types {
     pub fn write_request(buffer: &mut [u8], key: Option<&IntegrityKey>) -> usize {
         let mut w = start(buffer, MessageClass::Request);
         w.add_attribute(&Username::new(USERNAME).expect("short")).expect("it fits");
-        for (kind, value) in [
-            (0x802a, &TIE_BREAKER.to_be_bytes()[..]),
-            (0x25, &[]),
-            (0x24, &PRIORITY.to_be_bytes()),
-        ] {
+        for (kind, value) in
+            [(0x802a, &TIE_BREAKER.to_be_bytes()[..]), (0x25, &[]), (0x24, &PRIORITY.to_be_bytes())]
+        {
             w.add_attribute(&RawAttribute::new(AttributeType::new(kind), value)).expect("it fits");
         }
         if let Some(key) = key {
@@ -443,12 +441,12 @@ pub mod rtc_stun {
 pub mod stun_rs {
     use ::stun_rs::attributes::ice::{IceControlling, Priority, UseCandidate};
     use ::stun_rs::attributes::stun::{Fingerprint, MessageIntegrity, UserName, XorMappedAddress};
-    pub use ::stun_rs::{HMACKey, MessageDecoder, MessageEncoder};
     use ::stun_rs::methods::BINDING;
     use ::stun_rs::{
         DecoderContextBuilder, MessageClass, MessageDecoderBuilder, StunMessage, StunMessageBuilder,
         TransactionId,
     };
+    pub use ::stun_rs::{HMACKey, MessageDecoder, MessageEncoder};
 
     use super::*;
 

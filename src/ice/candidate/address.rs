@@ -9,6 +9,9 @@ const MAX_NAME_BYTES: usize = 253;
 
 /// The connection-address of a candidate.
 ///
+/// Grammar (RFC 8839 §5.1, RFC 8866 §9): `IP4-address / IP6-address / FQDN`. A name has letters, digits, `-`, `_`,
+/// and labels of 1 to 63 characters between dots, 253 in all. No zone (`%eth0`), no brackets, no port.
+///
 /// ```
 /// use handset::ice::candidate::Address;
 /// assert_eq!(Address::parse("192.0.2.1"), Some(Address::Ip([192, 0, 2, 1].into())));

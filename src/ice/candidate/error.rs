@@ -7,6 +7,16 @@ const MAX_FOUND_BYTES: usize = 48;
 ///
 /// `column` counts bytes from 1 in the text that was given to the parser; `found` is the word that stands there,
 /// cut to 48 bytes. Words may be addresses: keep them out of logs.
+///
+/// The grammar is that of RFC 8839 §5.1, in the [module](super).
+///
+/// ```
+/// use handset::ice::{Candidate, CandidateError};
+/// let error = Candidate::parse("candidate:1 1 udp 1 192.0.2.1 70000 typ host").unwrap_err();
+/// assert_eq!(error.to_string(), "candidate, column 31: expected a port, 0 to 65535, found \"70000\"");
+/// let newer = Candidate::parse("candidate:1 1 quic 1 192.0.2.1 9 typ host").unwrap_err();
+/// assert!(newer.is_ignorable() && matches!(newer, CandidateError::Transport { .. }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandidateError {

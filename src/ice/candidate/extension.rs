@@ -3,6 +3,8 @@
 /// Iterates over a candidate's extension attributes in the order they came, without `raddr`, `rport` and
 /// `tcptype`, which [`Candidate`](super::Candidate) has typed.
 ///
+/// Grammar (RFC 8839 §5.1): `*(SP extension-att-name SP extension-att-value)`. At most 32, which parsing has counted.
+///
 /// ```
 /// use handset::ice::Candidate;
 /// let c = Candidate::parse("1 1 udp 1 192.0.2.1 9 typ host generation 0 ufrag abcd network-id 2").unwrap();

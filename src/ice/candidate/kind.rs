@@ -51,6 +51,15 @@ impl fmt::Display for CandidateKind {
 }
 
 /// Who opens the connection of a TCP candidate (RFC 6544 §4.5).
+///
+/// Grammar: `"tcptype" SP ("active" / "passive" / "so")`; any letter case is read.
+///
+/// ```
+/// use handset::ice::{Candidate, candidate::{TcpType, Transport}};
+/// let c = Candidate::parse("candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active")?;
+/// assert_eq!(c.transport(), Transport::Tcp(TcpType::Active));
+/// # Ok::<(), handset::ice::CandidateError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TcpType {
     /// Connects out, accepts nothing; its port is the discard port 9.
@@ -93,6 +102,13 @@ impl fmt::Display for TcpType {
 ///
 /// Other tokens are legal in the grammar, and RFC 8839 §5.1 has an agent ignore such candidates: parsing reports
 /// [`CandidateError::Transport`](super::CandidateError::Transport).
+///
+/// ```
+/// use handset::ice::{Candidate, candidate::Transport};
+/// let c = Candidate::parse("candidate:1 1 UDP 1 192.0.2.1 9 typ host")?;
+/// assert_eq!(c.transport(), Transport::Udp);
+/// # Ok::<(), handset::ice::CandidateError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
     /// UDP.

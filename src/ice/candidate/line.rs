@@ -44,6 +44,15 @@ impl fmt::Display for CandidateLine<'_> {
 }
 
 /// The base, mapped or relayed-from address of a candidate: `raddr` and `rport`, for diagnosis only.
+///
+/// Grammar (RFC 8839 §5.1): `"raddr" SP connection-address SP "rport" SP port`.
+///
+/// ```
+/// use handset::ice::Candidate;
+/// let c = Candidate::parse("1 1 udp 1 192.0.2.1 9 typ srflx raddr 0.0.0.0 rport 0")?;
+/// assert_eq!(c.related().map(|related| related.port), Some(0));
+/// # Ok::<(), handset::ice::CandidateError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RelatedAddress<'a> {
     /// `raddr`; often hidden as `0.0.0.0` or `::`.
@@ -59,6 +68,15 @@ impl From<SocketAddr> for RelatedAddress<'_> {
 }
 
 /// An agent cannot use this candidate before its name is resolved.
+///
+/// RFC 8839 §5.1 lets names stand for addresses; no name is looked up here.
+///
+/// ```
+/// use handset::ice::{Candidate, candidate::NeedsResolution};
+/// let c = Candidate::parse("1 1 udp 1 peer.example.org 9 typ host")?;
+/// assert_eq!(c.agent_line(), Err(NeedsResolution::Name));
+/// # Ok::<(), handset::ice::CandidateError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NeedsResolution {
     /// A `.local` name: ask multicast DNS, or skip it without delaying the call.

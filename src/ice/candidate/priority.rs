@@ -6,6 +6,8 @@ use super::CandidateKind;
 
 /// The component of a data stream: 1 for RTP (and for everything under rtcp-mux), 2 for RTCP; 1 to 256.
 ///
+/// RFC 8445 §13; grammar (RFC 8839 §5.1): `1*3DIGIT`.
+///
 /// ```
 /// use handset::ice::candidate::Component;
 /// assert_eq!(Component::RTP.get(), 1);
@@ -42,6 +44,15 @@ impl fmt::Display for Component {
 /// A candidate's priority: larger is tried first.
 ///
 /// RFC 8445 makes it 1 to 2^31-1; a received one may be any `u32`, as deployed agents write such.
+///
+/// Grammar (RFC 8839 §5.1): `1*10DIGIT`.
+///
+/// ```
+/// use handset::ice::{CandidateKind, candidate::{Component, Priority}};
+/// let host = Priority::new(CandidateKind::Host, 65535, Component::RTP);
+/// assert!(host > Priority::new(CandidateKind::Relayed, 65535, Component::RTP));
+/// assert_eq!(host.to_string(), "2130706431");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Priority(u32);
 

@@ -55,6 +55,16 @@ impl fmt::Display for ChannelNumber {
 }
 
 /// Why bytes are no ChannelData.
+///
+/// RFC 8656 §12.4 and §12.5 give the form; §12 the numbers.
+///
+/// ```
+/// use handset::ice::stun::{ChannelData, ChannelDataError};
+/// assert_eq!(ChannelData::parse(b"\x40"), Err(ChannelDataError::TooShort { found: 1 }));
+/// assert_eq!(ChannelData::parse(b"\x50\0\0\0"), Err(ChannelDataError::Channel { found: 0x5000 }));
+/// let lies = ChannelData::parse(b"\x40\0\0\x09hi");
+/// assert_eq!(lies, Err(ChannelDataError::Length { declared: 9, found: 2 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelDataError {
     /// Shorter than the header.
@@ -88,6 +98,8 @@ pub enum ChannelDataError {
 /// |         Channel Number        |            Length             |
 /// /                       Application Data                        /
 /// ```
+///
+/// RFC 8656 §12.4; over a stream padded to four bytes (§12.5). At most 65,535 bytes of data, which may be none.
 ///
 /// ```
 /// use handset::ice::stun::{ChannelData, ChannelNumber};

@@ -4,6 +4,17 @@ use super::channel_data::{ChannelData, ChannelDataError, HEADER_BYTES as CHANNEL
 use super::message::{HEADER_BYTES, MAGIC_COOKIE, padded};
 
 /// One frame of a stream.
+///
+/// RFC 8656 §3.4 and §12.5: which of the two it is, its first two bits say.
+///
+/// ```
+/// use handset::ice::stun::{Deframer, Frame, Message};
+/// let mut deframer = Deframer::new(100);
+/// deframer.push(b"\x00\x01\x00\x00\x21\x12\xa4\x42ABCDEFGHIJKL");
+/// let Some(Frame::Message(bytes)) = deframer.next_frame()? else { panic!("a message") };
+/// assert!(Message::parse(bytes).is_ok());
+/// # Ok::<(), handset::ice::stun::FrameError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// The bytes of one STUN message, for [`Message::parse`](super::Message::parse): framing goes on even if it
@@ -14,6 +25,18 @@ pub enum Frame<'a> {
 }
 
 /// Why a stream cannot be read on: close it.
+///
+/// A stream has no other mark of where frames start (RFC 8656 §3.4): behind a frame that lies everything is noise.
+///
+/// ```
+/// use handset::ice::stun::{Deframer, FrameError};
+/// let mut deframer = Deframer::new(100);
+/// deframer.push(b"SSH-2.0-OpenSSH_9.6\r\n");
+/// assert_eq!(deframer.next_frame(), Err(FrameError::Unknown { found: b'S' }));
+/// let mut deframer = Deframer::new(100);
+/// deframer.push(b"\x40\x00\xff\xff");
+/// assert_eq!(deframer.next_frame(), Err(FrameError::TooLong { declared: 65_540, limit: 100 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// A byte that starts neither STUN nor ChannelData.
@@ -43,6 +66,9 @@ pub enum FrameError {
 /// Call order: read into [`space`](Self::space) and say how much with [`filled`](Self::filled), then
 /// [`next_frame`](Self::next_frame) until it gives `None`, and again. The buffer is made once, as large as the
 /// largest frame; a frame is handed out where it lies.
+///
+/// RFC 8656 §3.4: STUN by its length field, ChannelData by its own, padded to four bytes (§12.5). Takes time
+/// proportional to the bytes; holds one frame at most, of a limit between 20 and 65,552 bytes.
 ///
 /// ```
 /// use handset::ice::stun::{Deframer, Frame};

@@ -3,6 +3,18 @@
 use super::AttributeType;
 
 /// Why bytes are no STUN message.
+///
+/// RFC 8489 §5 gives the header, §14 the attributes, §6.3 what is to be checked.
+///
+/// ```
+/// use handset::ice::stun::{Message, ParseError};
+/// assert!(matches!(Message::parse(b"\x00\x01"), Err(ParseError::TooShort { found: 2 })));
+/// let rtp = [0x80; 20];
+/// assert!(matches!(Message::parse(&rtp), Err(ParseError::NotStun { found: 0x80 })));
+/// let overrun = *b"\x00\x01\x00\x04\x21\x12\xa4\x42ABCDEFGHIJKL\x00\x06\xff\xff";
+/// let error = Message::parse(&overrun).unwrap_err();
+/// assert_eq!(error.to_string(), "STUN attribute USERNAME at byte 20 declares 65535 bytes, the message ends before");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
@@ -67,6 +79,16 @@ pub enum ParseError {
 }
 
 /// Why an attribute's value makes no sense.
+///
+/// Which values are legal stands with each [attribute](super::attribute).
+///
+/// ```
+/// use handset::ice::stun::{Message, attribute::Lifetime};
+/// let bytes = *b"\x00\x04\x00\x08\x21\x12\xa4\x42ABCDEFGHIJKL\x00\x0d\x00\x02\x02\x58\0\0";
+/// let error = Message::parse(&bytes)?.get::<Lifetime>().unwrap_err();
+/// assert_eq!(error.to_string(), "STUN LIFETIME of 2 bytes, expected 4");
+/// # Ok::<(), handset::ice::stun::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttributeError {
@@ -101,6 +123,16 @@ pub enum AttributeError {
 }
 
 /// Why a message is not proven to be what it claims.
+///
+/// RFC 8489 §9.1.3 and §9.2.4 say what to do then: an agent drops an answer and refuses a request.
+///
+/// ```
+/// use handset::ice::stun::{AttributeType, CheckError, Message};
+/// let bytes = *b"\x00\x01\x00\x00\x21\x12\xa4\x42ABCDEFGHIJKL";
+/// let missing = CheckError::Missing { attribute: AttributeType::FINGERPRINT };
+/// assert_eq!(Message::parse(&bytes)?.check_fingerprint(), Err(missing));
+/// # Ok::<(), handset::ice::stun::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
     /// The attribute is absent.
@@ -118,6 +150,17 @@ pub enum CheckError {
 }
 
 /// Why an attribute was not written.
+///
+/// ```
+/// use handset::ice::stun::{Class, MessageWriter, Method, WriteError, attribute::UseCandidate};
+/// let mut buffer = [0; 40];
+/// let mut writer = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, [1; 12].into())?;
+/// writer.fingerprint()?;
+/// assert!(matches!(writer.push(&UseCandidate), Err(WriteError::Order { .. })));
+/// let short = MessageWriter::new(&mut [0; 8], Class::Request, Method::BINDING, [1; 12].into()).unwrap_err();
+/// assert_eq!(short, WriteError::NoRoom { needed: 20, room: 8 });
+/// # Ok::<(), WriteError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {

@@ -7,6 +7,11 @@ use md5::Digest;
 use super::hmac::{HmacSha1, HmacSha256, put_words};
 
 /// How a long-term password becomes a key (RFC 8489 §18.5).
+///
+/// ```
+/// use handset::ice::stun::{PasswordHash, attribute::PasswordAlgorithm};
+/// assert_eq!(PasswordAlgorithm::from(PasswordHash::Sha256).number(), 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PasswordHash {
     /// MD5: the only one servers before RFC 8489 know.

@@ -266,6 +266,17 @@ pub(super) const fn padded(length: usize) -> usize {
 }
 
 /// One attribute, its value not looked at.
+///
+/// RFC 8489 §14: at most 65,535 bytes, and no more than the message has.
+///
+/// ```
+/// use handset::ice::stun::{AttributeType, Message, RawAttribute};
+/// let bytes = *b"\x00\x01\x00\x08\x21\x12\xa4\x42ABCDEFGHIJKL\xc0\x57\x00\x03\x01\x02\x03\x00";
+/// let raw = Message::parse(&bytes)?.attributes().next();
+/// let kind = AttributeType::new(0xc057);
+/// assert_eq!(raw, Some(RawAttribute { kind, value: &[1, 2, 3] }));
+/// # Ok::<(), handset::ice::stun::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawAttribute<'a> {
     /// Its type.
@@ -275,6 +286,17 @@ pub struct RawAttribute<'a> {
 }
 
 /// Iterates over the attributes of a [`Message`].
+///
+/// In their order, padding left out (RFC 8489 §14). Never fails: the lengths were checked when the message was
+/// parsed.
+///
+/// ```
+/// use handset::ice::stun::{AttributeType, Message};
+/// let bytes = *b"\x00\x01\x00\x08\x21\x12\xa4\x42ABCDEFGHIJKL\x00\x25\x00\x00\x80\x22\x00\x00";
+/// let kinds: Vec<_> = Message::parse(&bytes)?.attributes().map(|raw| raw.kind).collect();
+/// assert_eq!(kinds, [AttributeType::USE_CANDIDATE, AttributeType::SOFTWARE]);
+/// # Ok::<(), handset::ice::stun::ParseError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
     rest: &'a [u8],

@@ -3,6 +3,15 @@
 use std::fmt;
 
 /// What a message is within its transaction.
+///
+/// Two bits of the message type (RFC 8489 §5): 00 request, 01 indication, 10 success, 11 error.
+///
+/// ```
+/// use handset::ice::stun::{Class, Message};
+/// let refused = *b"\x01\x11\x00\x00\x21\x12\xa4\x42ABCDEFGHIJKL";
+/// assert_eq!(Message::parse(&refused)?.class(), Class::Error);
+/// # Ok::<(), handset::ice::stun::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Asks for an answer.
@@ -16,6 +25,8 @@ pub enum Class {
 }
 
 /// What a message is about: 12 bits.
+///
+/// RFC 8489 §5 and §18.2 (registry). Every number is read; what is not known is for the caller to refuse.
 ///
 /// ```
 /// use handset::ice::stun::Method;

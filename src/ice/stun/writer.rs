@@ -15,6 +15,9 @@ const MAX_MESSAGE_BYTES: usize = HEADER_BYTES + 65_532;
 /// [`fingerprint`](Self::fingerprint) in this order, then [`finish`](Self::finish). Another order is refused. What
 /// was refused leaves no trace: the message can go on without it.
 ///
+/// RFC 8489 §5 (header), §14 (attributes, padded with zeros), §14.5 to §14.7 (what closes a message). At most 20 +
+/// 65,532 bytes, and what the buffer holds; the errors are [`WriteError`].
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::{Software, XorMappedAddress}};
 /// let mut buffer = [0; 128];

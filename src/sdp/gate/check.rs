@@ -10,6 +10,8 @@ use crate::sdp::{Description, Section};
 
 /// Which half of an exchange a description is.
 ///
+/// RFC 3264 section 4; what each must say for WebRTC is RFC 9429 section 5.2 and section 5.3.
+///
 /// ```
 /// use handset::sdp::gate::{self, Kind};
 /// assert!(gate::check_remote("nothing of the kind", Kind::Answer).is_err());
@@ -23,6 +25,9 @@ pub enum Kind {
 }
 
 /// The checks, with their limits. The default is right for a voice call.
+///
+/// Grammar: RFC 8866 section 9; what WebRTC requires: RFC 9429 section 5.8, each clause a
+/// [`Rule`](crate::sdp::Rule). The errors are those of [`Error`], in the order of size, grammar, rule.
 ///
 /// ```
 /// use handset::sdp::gate::{Gate, Kind, Limits};
@@ -39,6 +44,15 @@ pub struct Gate {
 }
 
 /// Checks `text` with the default [`Gate`].
+///
+/// # Errors
+/// As [`Gate::check`]: too large, not a description (RFC 8866), not a voice call over WebRTC (RFC 9429).
+///
+/// ```
+/// use handset::sdp::gate::{self, Kind, MAX_BYTES};
+/// let error = gate::check_remote(&" ".repeat(MAX_BYTES + 1), Kind::Offer).unwrap_err();
+/// assert_eq!(error.to_string(), "line 1, column 1: expected at most 65536 bytes, found 65537");
+/// ```
 pub fn check_remote(text: &str, kind: Kind) -> Result<Remote, Error> {
     Gate::default().check(text, kind)
 }

@@ -5,6 +5,9 @@ use crate::ice::stun::TransactionId;
 
 /// Asks for one relayed address of each family. Only IPv6 is legal: IPv4 is there without asking.
 ///
+/// ADDITIONAL-ADDRESS-FAMILY, type 0x8000 (RFC 8656 §18.11): `FAMILY RFFU*3`, family 2. Refused: a length other than
+/// 4, a family other than IPv6.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::AdditionalAddressFamily};
 /// let mut buffer = [0; 64];

@@ -6,6 +6,9 @@ use crate::ice::stun::TransactionId;
 
 /// A family and the error it met, in an otherwise successful answer.
 ///
+/// ADDRESS-ERROR-CODE, type 0x8001 (RFC 8656 §18.12): `FAMILY RFFU CLASS NUMBER REASON`, the reason UTF-8 of at most
+/// 763 bytes. Refused: fewer than 4 bytes, another family than 1 and 2, and what [`ErrorCode`] refuses.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method};
 /// use handset::ice::stun::attribute::{AddressErrorCode, AddressFamily, ErrorCode};

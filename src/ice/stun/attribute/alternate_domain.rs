@@ -8,6 +8,9 @@ const MAX_BYTES: usize = 255;
 
 /// The domain name of the server to try instead: at most 255 bytes.
 ///
+/// ALTERNATE-DOMAIN, type 0x8003 (RFC 8489 §14.16): a name in UTF-8, not ended by a zero. Refused: more than 255
+/// bytes, other encodings.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::AlternateDomain};
 /// let mut buffer = [0; 128];

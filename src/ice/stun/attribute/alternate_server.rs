@@ -8,6 +8,9 @@ use crate::ice::stun::TransactionId;
 /// The server that a 300 (Try Alternate) answer names, in clear. To be followed only from a proven answer, and only
 /// so often.
 ///
+/// ALTERNATE-SERVER, type 0x8023 (RFC 8489 §14.15): `0x00 FAMILY PORT ADDRESS`, 8 bytes for IPv4 (family 1), 20 for
+/// IPv6 (family 2). Refused: other lengths and families.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::AlternateServer};
 /// let address = "[2001:db8::1]:32853".parse()?;

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// The payload of one datagram, of any length that fits a message.
 ///
+/// DATA, type 0x0013 (RFC 8656 §18.4): any bytes, at most what the length field of a message leaves. Never refused.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Data};
 /// let mut buffer = [0; 64];

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// Present or not: the relay must set DF on what it sends to the peer, or refuse.
 ///
+/// DONT-FRAGMENT, type 0x001a (RFC 8656 §18.9): an empty value. Refused: any other.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::DontFragment};
 /// let mut buffer = [0; 64];

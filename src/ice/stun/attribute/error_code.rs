@@ -10,6 +10,10 @@ const EXPECTED: &str = "4 to 767";
 
 /// A code from 300 to 699 and a reason for people.
 ///
+/// ERROR-CODE, type 0x0009 (RFC 8489 §14.8): `RFFU*2 CLASS NUMBER REASON`, class 3 to 6, number 0 to 99, the reason
+/// UTF-8 of at most 763 bytes. Refused: fewer than 4 bytes, more than 767, a code outside 300 to 699, other
+/// encodings.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::ErrorCode};
 /// let mut buffer = [0; 64];

@@ -7,6 +7,9 @@ const RESERVE_BIT: u8 = 0x80;
 
 /// Asks for an even relayed port.
 ///
+/// EVEN-PORT, type 0x0018 (RFC 8656 §18.7): one byte, of which the first bit asks for the next port too and the
+/// others are reserved. Refused: other lengths.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::EvenPort};
 /// let mut buffer = [0; 64];

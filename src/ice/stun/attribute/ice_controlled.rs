@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// The tie-breaker of an agent in the controlled role.
 ///
+/// ICE-CONTROLLED, type 0x8029 (RFC 8445 §16.1): 64 bits. Refused: other lengths than 8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::IceControlled};
 /// let mut buffer = [0; 64];

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// The tie-breaker of an agent in the controlling role.
 ///
+/// ICE-CONTROLLING, type 0x802a (RFC 8445 §16.1): 64 bits. Refused: other lengths than 8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::IceControlling};
 /// let mut buffer = [0; 64];

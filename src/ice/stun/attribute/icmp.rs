@@ -13,6 +13,8 @@ use crate::ice::stun::TransactionId;
 /// |                          Error Data                           |
 /// ```
 ///
+/// ICMP, type 0x8004 (RFC 8656 §18.13), the type in 7 bits and the code in 9. Refused: other lengths than 8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Icmp};
 /// let icmp = Icmp { kind: 3, code: 4, data: [0, 0, 5, 0xdc] };

@@ -7,6 +7,8 @@ use crate::ice::stun::TransactionId;
 
 /// Whole seconds, 0 to 2^32-1. Zero in a Refresh deletes the allocation. Both ends cap what the other asks for.
 ///
+/// LIFETIME, type 0x000d (RFC 8656 §18.2): 32 bits. Refused: other lengths than 4.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Lifetime};
 /// let mut buffer = [0; 64];

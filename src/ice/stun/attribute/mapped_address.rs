@@ -8,6 +8,9 @@ use crate::ice::stun::TransactionId;
 /// Where the request came from, as servers before RFC 5389 say it: NATs that rewrite addresses in payloads break it,
 /// which is why [`XorMappedAddress`](super::XorMappedAddress) is preferred.
 ///
+/// MAPPED-ADDRESS, type 0x0001 (RFC 8489 §14.1): `0x00 FAMILY PORT ADDRESS`, 8 bytes for IPv4 (family 1), 20 for
+/// IPv6 (family 2). Refused: other lengths and families.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::MappedAddress};
 /// let address = "[2001:db8::1]:32853".parse()?;

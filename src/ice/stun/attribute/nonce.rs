@@ -9,6 +9,9 @@ const MAX_BYTES: usize = 763;
 /// A server's nonce: at most 763 bytes. One that starts with the nonce cookie says which security features the
 /// server has (RFC 8489 §9.2), which stops an attacker from removing PASSWORD-ALGORITHMS from the answer.
 ///
+/// NONCE, type 0x0015 (RFC 8489 §14.10): text, without the quotes that HTTP would have around it. Refused: more
+/// than 763 bytes, text that is not UTF-8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Nonce};
 /// let mut buffer = [0; 128];
@@ -62,6 +65,18 @@ const USERHASH_BIT: u32 = 1 << 1;
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// What a server announces in its nonces (RFC 8489 §18.1).
+///
+/// Grammar (RFC 8489 §9.2): a nonce that starts with `obMatJos2` and four characters of base64, which are 24 bits;
+/// the two that are registered are read, the others left out. A nonce without that start announces nothing.
+///
+/// ```
+/// use handset::ice::stun::attribute::{Nonce, SecurityFeatures};
+/// let features = SecurityFeatures { password_algorithms: true, userhash: false };
+/// let nonce = String::from_utf8(features.cookie().to_vec())? + "f00d";
+/// assert_eq!(Nonce::new(&nonce)?.features(), Some(features));
+/// assert_eq!(Nonce::new("f00d")?.features(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecurityFeatures {
     /// It sends PASSWORD-ALGORITHMS: an answer without them was tampered with.

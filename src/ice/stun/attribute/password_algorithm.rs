@@ -9,6 +9,9 @@ pub(super) const HEAD_BYTES: usize = 4;
 
 /// One algorithm with its parameters, of which those registered have none.
 ///
+/// PASSWORD-ALGORITHM, type 0x001d (RFC 8489 §14.12): `NUMBER(16) LENGTH(16) PARAMETERS PADDING`. Refused: a value
+/// that is not exactly one algorithm.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, PasswordHash, attribute::PasswordAlgorithm};
 /// let mut buffer = [0; 64];

@@ -7,6 +7,9 @@ use crate::ice::stun::TransactionId;
 /// Algorithms in the server's order of preference. A client repeats the list as it came, so that a server sees if
 /// somebody shortened it.
 ///
+/// PASSWORD-ALGORITHMS, type 0x8002 (RFC 8489 §14.11): any number of algorithms as in
+/// [`PasswordAlgorithm`], at most what a message holds. Refused: a length in the list that lies.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, PasswordHash, attribute::PasswordAlgorithms};
 /// let mut buffer = [0; 64];

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// The priority of the candidate that the check may discover.
 ///
+/// PRIORITY, type 0x0024 (RFC 8445 §7.1.1, §16.1): 32 bits. Refused: other lengths than 4.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Priority};
 /// let mut buffer = [0; 64];

@@ -8,6 +8,8 @@ const MAX_BYTES: usize = 763;
 
 /// The realm of long-term credentials: at most 763 bytes of UTF-8, without quotes around it.
 ///
+/// REALM, type 0x0014 (RFC 8489 §14.9). Refused: more than 763 bytes, text that is not UTF-8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Realm};
 /// let mut buffer = [0; 128];

@@ -7,6 +7,8 @@ use crate::ice::stun::TransactionId;
 
 /// IPv4 or IPv6.
 ///
+/// One byte: 1 or 2 (RFC 8656 §18.6, §18.11, §18.12). Refused: every other.
+///
 /// ```
 /// use handset::ice::stun::attribute::AddressFamily;
 /// assert_eq!(AddressFamily::of(std::net::Ipv6Addr::LOCALHOST.into()), AddressFamily::V6);
@@ -48,6 +50,9 @@ impl AddressFamily {
 }
 
 /// The family of the relayed address that is wanted; IPv4 where the attribute is absent.
+///
+/// REQUESTED-ADDRESS-FAMILY, type 0x0017 (RFC 8656 §18.6): `FAMILY RFFU*3`. Refused: other lengths than 4, other
+/// families than 1 and 2.
 ///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method};

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// An IP protocol number. TURN relays UDP (17); TCP (6) is an extension (RFC 6062) of its own.
 ///
+/// REQUESTED-TRANSPORT, type 0x0019 (RFC 8656 §18.8): `PROTOCOL RFFU*3`. Refused: other lengths than 4.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::RequestedTransport};
 /// let mut buffer = [0; 64];

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// What an answer to EVEN-PORT names the reserved port by: to be repeated in the Allocate request that takes it.
 ///
+/// RESERVATION-TOKEN, type 0x0022 (RFC 8656 §18.10): 8 bytes. Refused: other lengths.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::ReservationToken};
 /// let mut buffer = [0; 64];

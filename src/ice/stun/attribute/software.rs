@@ -9,6 +9,8 @@ const MAX_BYTES: usize = 763;
 /// Name and version of the sender's software: at most 763 bytes of UTF-8. An unauthenticated answer had better not
 /// have it: it makes amplification worse.
 ///
+/// SOFTWARE, type 0x8022 (RFC 8489 §14.14). Refused: more than 763 bytes, text that is not UTF-8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Software};
 /// let mut buffer = [0; 128];

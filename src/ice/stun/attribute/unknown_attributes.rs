@@ -8,6 +8,9 @@ const MAX_WRITTEN: usize = 32;
 
 /// A list of types.
 ///
+/// UNKNOWN-ATTRIBUTES, type 0x000a (RFC 8489 §14.13): any number of 16-bit types. Refused: an odd length. At most
+/// 32 are written.
+///
 /// ```
 /// use handset::ice::stun::{AttributeType, Class, Message, MessageWriter, Method, attribute::UnknownAttributes};
 /// let unknown = [AttributeType::new(0x7f01), AttributeType::new(0x7f02)];

@@ -5,6 +5,8 @@ use crate::ice::stun::TransactionId;
 
 /// Present or not: the pair that is checked is to be used.
 ///
+/// USE-CANDIDATE, type 0x0025 (RFC 8445 §7.1.2, §16.1): an empty value. Refused: any other.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::UseCandidate};
 /// let mut buffer = [0; 64];

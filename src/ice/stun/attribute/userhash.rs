@@ -8,6 +8,8 @@ use crate::ice::stun::TransactionId;
 /// SHA-256 of `username:realm`, in place of USERNAME, for servers that announce it in their
 /// [nonce](super::SecurityFeatures).
 ///
+/// USERHASH, type 0x001e (RFC 8489 §14.4): 32 bytes. Refused: other lengths.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Userhash};
 /// let mut buffer = [0; 64];

@@ -8,6 +8,9 @@ const MAX_BYTES: usize = 508;
 
 /// A user's name, or `receiver:sender` user fragments in an ICE check (RFC 8445 §7.2.2): at most 508 bytes of UTF-8.
 ///
+/// USERNAME, type 0x0006 (RFC 8489 §14.3). Refused: more than 508 bytes, before anything else is looked at; text
+/// that is not UTF-8.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::Username};
 /// let mut buffer = [0; 128];

@@ -7,6 +7,10 @@ use crate::ice::stun::TransactionId;
 
 /// Where the request came from, combined with the cookie and the transaction id so that no NAT rewrites it.
 ///
+/// XOR-MAPPED-ADDRESS, type 0x0020 (RFC 8489 §14.2): `0x00 FAMILY PORT ADDRESS`, 8 bytes for IPv4 (family 1), 20
+/// for IPv6 (family 2), port and address combined with cookie and transaction id. Refused: other lengths and
+/// families.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::XorMappedAddress};
 /// let address = "[2001:db8::1]:32853".parse()?;

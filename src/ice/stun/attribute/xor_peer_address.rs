@@ -8,6 +8,9 @@ use crate::ice::stun::TransactionId;
 /// A peer as the relay sees it: permitted, bound to a channel, sent to or received from. A relay must
 /// [canonicalise](std::net::IpAddr::to_canonical) it before it asks whether it is allowed.
 ///
+/// XOR-PEER-ADDRESS, type 0x0012 (RFC 8656 §18.3): the form of XOR-MAPPED-ADDRESS (RFC 8489 §14.2). Refused: other
+/// lengths than 8 and 20, other families.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::XorPeerAddress};
 /// let address = "[2001:db8::1]:32853".parse()?;

@@ -7,6 +7,9 @@ use crate::ice::stun::TransactionId;
 
 /// The address and port that the relay opened for the client. An answer may have one of each family.
 ///
+/// XOR-RELAYED-ADDRESS, type 0x0016 (RFC 8656 §18.5): the form of XOR-MAPPED-ADDRESS (RFC 8489 §14.2). Refused: other
+/// lengths than 8 and 20, other families.
+///
 /// ```
 /// use handset::ice::stun::{Class, Message, MessageWriter, Method, attribute::XorRelayedAddress};
 /// let address = "[2001:db8::1]:32853".parse()?;
