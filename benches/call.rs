@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use handset::call::pair::{Manner, Pair, Party, Steady, call_id, config, peer_id};
 use handset::call::{AudioFrame, Call, Certificate, LocalCandidate};
+use handset::rtp::PayloadFormat;
 use handset::signaling::ClientMessage;
 
 /// An Opus packet of 10 ms at 32 kbit/s.
@@ -97,6 +98,7 @@ fn under_way(c: &mut Criterion) {
             |timestamp| {
                 let frame = AudioFrame {
                     payload: &PAYLOAD,
+                    format: PayloadFormat::Opus,
                     timestamp,
                     captured_at: now,
                     level_dbov: -30,

@@ -6,6 +6,7 @@
 //! - [`opus`]: the codec. Typed settings, an encoder over `audiopus`, a decoder with loss concealment,
 //!   in-band FEC and deep redundancy.
 //! - [`Sender`]: samples in, encoded frames out.
+//! - [`control`]: what is sent, chosen from what the other side reports.
 //! - [`Receiver`]: packets in, samples out, whatever happened on the way.
 //! - [`trial`]: a receiver, or another in its place, put through arrivals in virtual time and measured.
 //! - [`device`]: the ends of the wire: files, pipes, microphones and speakers.
@@ -15,6 +16,7 @@
 //! `device`.
 
 mod bandwidth_watch;
+pub mod control;
 pub mod device;
 mod error;
 mod fader;
@@ -33,7 +35,7 @@ pub use level::Level;
 pub use opus::{Bitrate, Channels, FrameLength, Mode};
 pub use playback::{Latency, ReceiverConfig, ReceiverStats};
 pub use receiver::Receiver;
-pub use sender::{EncodedFrame, Sender, SenderConfig};
+pub use sender::{EncodedFrame, RedSettings, Sender, SenderConfig};
 
 /// Samples a second, per channel, of all audio in this room; also the RTP clock of Opus (RFC 7587 §4.1).
 pub const SAMPLE_RATE: u32 = 48_000;

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::playback::{Change, Drift, LOOK_AHEAD, MAX_PIECE, ReceiverConfig, ReceiverStats, Sound, Speech};
+use super::playback::{
+    Change, Drift, LOOK_AHEAD, MAX_PIECE, ReceiverConfig, ReceiverStats, Sound, Source, Speech,
+};
 use super::{Error, Level};
 use crate::rtp::{Decision, JitterBuffer, JitterStats, Packet, RtpTimestamp, Samples};
 
@@ -67,7 +69,8 @@ impl Receiver {
 
     /// Takes a packet in.
     pub fn handle_packet(&mut self, packet: &Packet) {
-        self.jitter.handle_packet(packet);
+        let reach = self.sound.reach(packet);
+        self.jitter.handle_packet_reaching(packet, reach);
     }
 
     /// When a paced sink should begin to render, so that each frame is rendered right when it is there; `None` until
@@ -223,7 +226,7 @@ impl Receiver {
             lost_samples: jitter.lost_samples,
             fec_used: jitter.frames_fec,
             red_used: jitter.frames_redundant,
-            dred_used: 0,
+            dred_used: jitter.frames_dred,
             concealed_samples: sound.concealed,
             concealments: sound.concealments,
             total_samples: self.total,
@@ -247,10 +250,14 @@ fn follow(decision: Decision<'_>, sound: &mut Sound) {
         Decision::Settle { samples } => sound.settle(samples.len()),
         Decision::PlayMadeUp => {}
         Decision::Decode { payload, samples, skip, seam, .. } => {
-            sound.decode(Speech { payload, fec: false, samples, skip, seam });
+            sound.decode(Speech { payload, source: Source::Frame, samples, skip, seam });
         }
         Decision::DecodeFec { payload, samples, skip, seam, .. } => {
-            sound.decode(Speech { payload, fec: true, samples, skip, seam });
+            sound.decode(Speech { payload, source: Source::Fec, samples, skip, seam });
+        }
+        Decision::DecodeDred { payload, timestamp, before, samples, skip, seam } => {
+            let source = Source::Dred { timestamp: timestamp + before, before };
+            sound.decode(Speech { payload, source, samples, skip, seam });
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     bandwidth_watch::BandwidthWatch,
     opus::{Bandwidth, Encoder, EncoderConfig, MAX_PACKET_BYTES},
 };
+use crate::rtp::{PayloadFormat, RedPacker};
 
 /// How a [`Sender`] is set up: the settings of its encoder.
 pub type SenderConfig = EncoderConfig;
@@ -21,8 +22,10 @@ const MAX_DTX_BYTES: usize = 2;
 /// One encoded frame, to be sent at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodedFrame<'a> {
-    /// One Opus packet.
+    /// What goes into an RTP packet, laid out as `format` says.
     pub payload: &'a [u8],
+    /// One Opus packet, or one with an older copy in front of it.
+    pub format: PayloadFormat,
     /// Its first sample's position since the sender began, in samples per channel at 48 kHz: the RTP clock.
     pub timestamp: u64,
     /// Samples per channel in it.
@@ -35,6 +38,15 @@ pub struct EncodedFrame<'a> {
     pub dtx: bool,
     /// Whether sound begins with it: at the start, after silence that was not sent, after a gap (RFC 3551 §4.1).
     pub marker: bool,
+}
+
+/// Copies of older frames in the packets of newer ones (RED, RFC 2198).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RedSettings {
+    /// Payload type of Opus, which the blocks name.
+    pub payload_type: u8,
+    /// How many frames before its packet the copy was sent; 0 sends plain Opus.
+    pub distance: u8,
 }
 
 /// Cuts captured sound into frames and encodes them.
@@ -61,6 +73,8 @@ pub struct Sender {
     talking: bool,
     dropped_samples: u64,
     packet: [u8; MAX_PACKET_BYTES],
+    red: Option<RedSettings>,
+    packer: RedPacker,
 }
 
 impl Sender {
@@ -82,6 +96,8 @@ impl Sender {
             talking: false,
             dropped_samples: 0,
             packet: [0; MAX_PACKET_BYTES],
+            red: None,
+            packer: RedPacker::default(),
         })
     }
 
@@ -134,8 +150,31 @@ impl Sender {
         let dtx = bytes == 0 || (self.encoder.config().dtx && bytes <= MAX_DTX_BYTES);
         let marker = !dtx && !self.talking;
         self.talking = !dtx;
-        let payload = &self.packet[..bytes];
-        Some(EncodedFrame { payload, timestamp, samples: samples as u32, captured_at, level, dtx, marker })
+        let (format, payload) = self.payload(bytes, timestamp, dtx);
+        Some(EncodedFrame {
+            payload,
+            format,
+            timestamp,
+            samples: samples as u32,
+            captured_at,
+            level,
+            dtx,
+            marker,
+        })
+    }
+
+    /// The payload around the Opus packet of `bytes` that was just made.
+    fn payload(&mut self, bytes: usize, timestamp: u64, dtx: bool) -> (PayloadFormat, &[u8]) {
+        let frame = &self.packet[..bytes];
+        match self.red {
+            Some(RedSettings { payload_type, distance: distance @ 1.. }) if !dtx => {
+                (PayloadFormat::Red, self.packer.pack(payload_type, distance, timestamp, frame))
+            }
+            _ => {
+                self.packer.remember(timestamp, frame);
+                (PayloadFormat::Opus, frame)
+            }
+        }
     }
 
     /// Ends the sound: pads it with silence so that polling gives every sample that was pushed, and what the
@@ -162,6 +201,7 @@ impl Sender {
         self.taken = 0;
         self.pending_since = None;
         self.talking = false;
+        self.packer.clear();
     }
 
     /// Sends silence in place of the sound, or the sound again, with a short fade.
@@ -174,16 +214,22 @@ impl Sender {
         !self.fader.is_open()
     }
 
-    /// Sends frames of another length from the next one on.
+    /// Sends frames of another length from the next one on. Copies of frames of the length before are not sent.
     ///
     /// # Errors
     /// [`Error::Opus`] if a new encoder is needed and cannot be made; the old one then stays.
     pub fn set_frame(&mut self, frame: FrameLength) -> Result<(), Error> {
-        if frame != self.encoder.config().frame {
+        let current = self.encoder.config().frame;
+        if frame.is_celt_only() == current.is_celt_only() {
+            self.encoder.set_frame(frame);
+        } else {
             // An encoder cannot change its application, on which the look-ahead depends, once it has begun.
             let config = EncoderConfig { frame, ..self.encoder.config().clone() };
             self.encoder = Encoder::new(config)?;
             self.bandwidth = Bandwidth::Full;
+        }
+        if frame != current {
+            self.packer.clear();
         }
         Ok(())
     }
@@ -218,6 +264,16 @@ impl Sender {
     /// [`Error::Opus`] if libopus refuses.
     pub fn set_redundancy(&mut self, ms: u32) -> Result<(), Error> {
         self.encoder.set_redundancy(ms)
+    }
+
+    /// Sends copies of older frames from the next one on, or none. The other side must have agreed to RED.
+    pub fn set_red(&mut self, red: Option<RedSettings>) {
+        self.red = red;
+    }
+
+    /// The copies that are sent.
+    pub fn red(&self) -> Option<RedSettings> {
+        self.red
     }
 
     /// How it is set up now.
@@ -256,6 +312,7 @@ impl Sender {
 mod tests {
     use super::*;
     use crate::audio::opus::{Decoder, DecoderEffort, testing::correlation, testing::voice_like};
+    use crate::rtp::{Samples, red};
 
     fn sender(config: SenderConfig) -> (Sender, Instant) {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary moment to count from")]
@@ -296,6 +353,28 @@ mod tests {
         assert_eq!(expected.len(), 20);
         for block in [1, 7, 128, 441, 1000, 9600] {
             assert_eq!(packets(block), expected, "blocks of {block}");
+        }
+    }
+
+    #[test]
+    fn a_copy_travels_along_at_the_distance_that_was_set() {
+        let (mut sender, now) = sender(SenderConfig::default());
+        sender.push(&voice_like(4800), now);
+        let plain: Vec<Vec<u8>> =
+            std::iter::from_fn(|| sender.poll_frame().map(|frame| frame.payload.to_vec())).collect();
+        let (mut sender, now) = self::sender(SenderConfig::default());
+        sender.push(&voice_like(4800), now);
+        sender.set_red(Some(RedSettings { payload_type: 111, distance: 2 }));
+        for n in 0..plain.len() {
+            let frame = sender.poll_frame().unwrap();
+            assert_eq!(frame.format, PayloadFormat::Red);
+            let blocks = red::parse(frame.payload).unwrap();
+            assert_eq!(&frame.payload[blocks.primary().bytes.clone()], plain[n]);
+            let back = n.min(2);
+            let older: Vec<_> =
+                blocks.redundant().iter().map(|b| (b.offset, &frame.payload[b.bytes.clone()])).collect();
+            let expected = (back > 0).then(|| (Samples::from(480 * back), plain[n - back].as_slice()));
+            assert_eq!(older, expected.into_iter().collect::<Vec<_>>(), "{n}");
         }
     }
 

@@ -34,11 +34,23 @@ pub struct AudioOffer {
     pub dtx: bool,
     /// Whether we make use of in-band forward error correction (`useinbandfec`).
     pub fec: bool,
+    /// Whether copies of older frames may travel in packets (RED, RFC 2198), either way.
+    pub red: bool,
+    /// Whether we make use of deep redundancy (DRED).
+    pub dred: bool,
 }
 
 impl Default for AudioOffer {
     fn default() -> Self {
-        Self { ptime_ms: 10, max_bitrate_bps: None, stereo: false, dtx: false, fec: true }
+        Self {
+            ptime_ms: 10,
+            max_bitrate_bps: None,
+            stereo: false,
+            dtx: false,
+            fec: true,
+            red: true,
+            dred: true,
+        }
     }
 }
 

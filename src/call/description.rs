@@ -48,7 +48,7 @@ pub(super) fn for_engine(remote: &Remote) -> String {
     out
 }
 
-/// What a description says that concerns audio; the direction and payload type are the call's to fill in.
+/// What a description says that concerns audio; direction, payload type and RED are the call's to fill in.
 pub(super) fn negotiated(remote: &Remote) -> Negotiated {
     let ms = |time: PacketTime| u8::try_from(time.as_ms_ceil()).unwrap_or(u8::MAX);
     let opus = &remote.opus;
@@ -62,6 +62,8 @@ pub(super) fn negotiated(remote: &Remote) -> Negotiated {
         dtx: opus.wants_dtx(),
         fec: opus.wants_inband_fec(),
         cbr: opus.wants_cbr(),
+        red: false,
+        dred: opus.wants_dred(),
     }
 }
 
@@ -103,6 +105,7 @@ fn local_audio(audio: &AudioOffer) -> LocalAudio {
         cbr: false,
         max_average_bitrate: audio.max_bitrate_bps,
         max_playback_rate: None,
+        dred: audio.dred,
     }
 }
 

@@ -32,6 +32,8 @@ pub enum CallEvent {
     Audio(rtp::Packet),
     /// Once a second.
     Stats(CallStats),
+    /// The other side reported on what we send: about once a second, or as often as it likes to.
+    Report(rtp::ReceiverReport),
     /// The other side named a host by a multicast-DNS name; resolve it and hand the address to
     /// [`Call::add_remote_address`](super::Call::add_remote_address), or ignore it: the call goes on.
     UnresolvedHost {
@@ -68,6 +70,10 @@ pub struct Negotiated {
     pub fec: bool,
     /// Whether the other side asked for constant bitrate.
     pub cbr: bool,
+    /// Whether both sides know RED (RFC 2198).
+    pub red: bool,
+    /// Whether the other side makes use of deep redundancy (DRED).
+    pub dred: bool,
 }
 
 /// The ICE agent's state (RFC 8445 has no failure here: the call's own timers decide that).

@@ -337,6 +337,7 @@ impl Call {
         let negotiated = Negotiated {
             direction: self.wished_direction().met_by(description::direction(&remote)),
             payload_type: self.transport.payload_type().map_or(0, |pt| *pt),
+            red: self.transport.has_red(),
             ..description::negotiated(&remote)
         };
         if self.negotiation.last.as_ref() != Some(&negotiated) {

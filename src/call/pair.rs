@@ -11,6 +11,7 @@ use super::{
     AudioFrame, AudioOffer, Call, CallConfig, CallError, CallEvent, Certificate, Direction, Entropy,
     LocalCandidate, State, Transmit,
 };
+use crate::rtp::PayloadFormat;
 use crate::signaling::{CallId, ClientMessage, ErrorCode, PeerId, ServerMessage};
 
 /// Which of the two.
@@ -254,10 +255,15 @@ impl<N: Network> Pair<N> {
                 if let Some(call) = self.end(party).call.as_mut() {
                     let timestamp = (first + frame) * 480;
                     let starts_talk = frame == 0;
-                    call.send_audio(
-                        AudioFrame { payload, timestamp, captured_at: now, level_dbov: -30, starts_talk },
-                        now,
-                    );
+                    let frame = AudioFrame {
+                        payload,
+                        format: PayloadFormat::Opus,
+                        timestamp,
+                        captured_at: now,
+                        level_dbov: -30,
+                        starts_talk,
+                    };
+                    call.send_audio(frame, now);
                 }
             }
             self.run_for(Duration::from_millis(10));

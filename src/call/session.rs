@@ -11,6 +11,7 @@ use super::state::{Hold, Side, Step};
 use super::transport::{Happening, Transport};
 use super::trickle::Addresses;
 use super::{CallConfig, CallError, CallEvent, EndReason, IceState, SelectedPair, State, timing};
+use crate::rtp::PayloadFormat;
 use crate::sdp::gate::{Kind, Remote};
 use crate::signaling::{
     self, CallId, ClientMessage, DeclineReason, ErrorCode, HangupReason, PeerId, ServerMessage,
@@ -36,8 +37,10 @@ impl fmt::Debug for Transmit {
 /// One encoded frame for [`Call::send_audio`].
 #[derive(Debug, Clone, Copy)]
 pub struct AudioFrame<'a> {
-    /// One Opus packet.
+    /// What goes into the RTP packet, laid out as `format` says.
     pub payload: &'a [u8],
+    /// Opus, or RED where that was [negotiated](super::Negotiated::red).
+    pub format: PayloadFormat,
     /// The frame's first sample, in 48 kHz units since any fixed start.
     pub timestamp: u64,
     /// When that sample was captured.
@@ -375,6 +378,7 @@ impl Call {
                     }
                 }
                 Happening::Stats(stats) => self.tell(CallEvent::Stats(stats)),
+                Happening::Report(report) => self.tell(CallEvent::Report(report)),
                 Happening::Closed => {
                     self.end(EndReason::HungUp(Side::Them), Some(HangupReason::Normal), now);
                 }

@@ -14,8 +14,8 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsVersion as Dtls;
 use str0m::crypto::dtls::ProtocolVersion;
 use str0m::error::SdpError;
-use str0m::format::{Codec, CodecConfig, FormatParams, PayloadParams};
-use str0m::media::{Direction, Frequency, MediaKind, Mid, Pt};
+use str0m::format::{Codec, CodecConfig, PayloadParams};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::stats::{MediaEgressStats, PeerStats};
@@ -30,9 +30,6 @@ use crate::ice::Credentials;
 use crate::ice::stun::Key;
 use crate::rtp;
 use crate::sdp::gate::Remote;
-
-/// RTP payload type of Opus in our offers: the one that every browser uses.
-const OPUS_PAYLOAD_TYPE: u8 = 111;
 
 /// Ids of the header extensions that we offer (RFC 8285 one-byte form: 1 to 14). No transport-wide
 /// congestion control: its feedback alone would be twenty packets a second.
@@ -60,6 +57,7 @@ pub(super) enum Happening {
     },
     Packet(rtp::Packet),
     Stats(CallStats),
+    Report(rtp::ReceiverReport),
     /// The other side said goodbye in DTLS.
     Closed,
     /// Beyond repair.
@@ -199,13 +197,14 @@ impl Transport {
     fn on_packet(&mut self, packet: RtpPacket) -> rtp::Packet {
         self.stats.packets_received += 1;
         self.stats.payload_bytes_received += packet.payload.len() as u64;
+        let is_red = self.red_payload_type() == Some(packet.header.payload_type);
         rtp::Packet {
             ssrc: *packet.header.ssrc,
             seq: rtp::Seq(*packet.seq_no),
             timestamp: rtp::RtpTimestamp(packet.time.numer()),
             arrival: packet.timestamp,
             marker: packet.header.marker,
-            format: rtp::PayloadFormat::Opus,
+            format: if is_red { rtp::PayloadFormat::Red } else { rtp::PayloadFormat::Opus },
             payload: packet.payload,
         }
     }
@@ -220,6 +219,15 @@ impl Transport {
         self.stats.remote_loss = stats.loss.or(self.stats.remote_loss);
         let jitter = stats.remote.as_ref().map(|r| rtp::Samples(i64::from(r.jitter)).duration());
         self.stats.remote_jitter = jitter.or(self.stats.remote_jitter);
+        // Without a loss no report has come since the last statistics.
+        let (Some(remote), Some(jitter), Some(_)) = (&stats.remote, jitter, stats.loss) else { return };
+        self.happenings.push_back(Happening::Report(rtp::ReceiverReport {
+            at: stats.timestamp,
+            highest: *remote.maximum_sequence_number,
+            lost: remote.packets_lost,
+            jitter,
+            rtt: stats.rtt.or(self.stats.rtt),
+        }));
     }
 
     /// Makes the first offer.
@@ -370,7 +378,11 @@ impl Transport {
     /// Sends one packet, at once.
     pub(super) fn send(&mut self, frame: AudioFrame<'_>, now: Instant) -> bool {
         let now = self.advance(now);
-        let Some((mid, payload_type)) = self.mid.zip(self.payload_type()) else { return false };
+        let payload_type = match frame.format {
+            rtp::PayloadFormat::Opus => self.payload_type(),
+            rtp::PayloadFormat::Red => self.red_payload_type(),
+        };
+        let Some((mid, payload_type)) = self.mid.zip(payload_type) else { return false };
         let sequence = self.sequence.into();
         let time = (frame.timestamp as u32).wrapping_add(self.timestamp_offset);
         let mut api = self.rtc.direct_api();
@@ -393,8 +405,23 @@ impl Transport {
     /// The payload type that was agreed for Opus.
     pub(super) fn payload_type(&self) -> Option<Pt> {
         let media = self.rtc.media(self.mid?)?;
-        let opus = self.rtc.codec_config().find(|p| p.spec().codec == Codec::Opus)?.pt();
+        let opus = self.opus()?.pt();
         media.remote_pts().contains(&opus).then_some(opus)
+    }
+
+    /// The payload type that was agreed for RED around Opus.
+    fn red_payload_type(&self) -> Option<Pt> {
+        self.payload_type()?;
+        self.opus()?.red()
+    }
+
+    /// Whether RED was agreed.
+    pub(super) fn has_red(&self) -> bool {
+        self.red_payload_type().is_some()
+    }
+
+    fn opus(&self) -> Option<&PayloadParams> {
+        self.rtc.codec_config().find(|p| p.spec().codec == Codec::Opus)
     }
 
     /// Takes the name of the audio section from a remote offer, as the gate gave it to str0m.
@@ -460,23 +487,17 @@ fn extensions() -> ExtensionMap {
     map
 }
 
+/// Opus, and RED in front of it: the order in which browsers use RED. What the description says of Opus is written
+/// by [`localise`](crate::sdp::localise).
 fn codecs(audio: &AudioOffer) -> CodecConfig {
-    let format = FormatParams {
-        stereo: audio.stereo.then_some(true),
-        sprop_stereo: audio.stereo.then_some(true),
-        use_inband_fec: Some(audio.fec),
-        use_dtx: audio.dtx.then_some(true),
-        ..FormatParams::default()
-    };
-    let spec = str0m::format::CodecSpec {
-        codec: Codec::Opus,
-        clock_rate: Frequency::FORTY_EIGHT_KHZ,
-        channels: Some(2),
-        format,
-    };
-    let mut opus = PayloadParams::new(OPUS_PAYLOAD_TYPE.into(), None, spec);
-    opus.set_fb_transport_cc(false);
-    CodecConfig::new_from_payload_params(vec![opus])
+    let mut config = CodecConfig::empty();
+    config.enable_opus(true, audio.red);
+    let without_feedback = config.params().iter().map(|params| {
+        let mut params = *params;
+        params.set_fb_transport_cc(false);
+        params
+    });
+    CodecConfig::new_from_payload_params(without_feedback.collect())
 }
 
 fn ice_state(state: IceConnectionState) -> IceState {

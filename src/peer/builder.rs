@@ -2,6 +2,7 @@
 
 use super::{AtEnd, Ends, Events, Peer, PeerConfig, PeerError};
 use crate::audio::SenderConfig;
+use crate::audio::control::Policy;
 use crate::audio::device::{Input, Output, SinkSpec, SourceSpec};
 use crate::call::Direction;
 use crate::signaling::PeerId;
@@ -57,9 +58,18 @@ impl PeerBuilder {
         self.configure(move |config| config.direction = direction)
     }
 
-    /// How our voice is coded.
+    /// How our voice is coded: frame length and bitrate stay as they are here, whatever the network does.
     pub fn audio(self, audio: SenderConfig) -> Self {
-        self.configure(|config| config.audio = audio)
+        self.configure(|config| {
+            config.policy.frame = Some(audio.frame);
+            config.policy.bitrate = Some(audio.bitrate);
+            config.audio = audio;
+        })
+    }
+
+    /// What is wanted of the sender, and what of it is fixed.
+    pub fn policy(self, policy: Policy) -> Self {
+        self.configure(move |config| config.policy = policy)
     }
 
     /// What happens when the input ends.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::audio::SenderConfig;
+use crate::audio::control::Policy;
 use crate::audio::device::{SinkSpec, SourceSpec};
 use crate::call::Direction;
 use crate::signaling::PeerId;
@@ -24,8 +25,11 @@ pub struct PeerConfig {
     pub output: SinkSpec,
     /// Which way audio flows.
     pub direction: Direction,
-    /// How our voice is coded; what the other side asked for may narrow it.
+    /// How our voice is coded to begin with; what the other side asked for may narrow it, and what `policy` leaves
+    /// open follows the network.
     pub audio: SenderConfig,
+    /// What is wanted of the sender, and what of it is fixed.
+    pub policy: Policy,
     /// What happens when the input is a file or a pipe and ends.
     pub at_end: AtEnd,
     /// Whether calls are taken without asking.
@@ -49,6 +53,7 @@ impl PeerConfig {
             output: SinkSpec::Default,
             direction: Direction::Both,
             audio: SenderConfig::default(),
+            policy: Policy::default(),
             at_end: AtEnd::Silence,
             auto_answer: false,
             ring_limit: DEFAULT_RING_LIMIT,

@@ -32,7 +32,8 @@ impl Downlink {
     /// When Opus refuses.
     pub(super) fn new(output: Option<Output>, config: &PeerConfig) -> Result<Self, PeerError> {
         let channels = config.audio.channels;
-        let receiver = ReceiverConfig { channels, ..ReceiverConfig::default() };
+        let latency = config.policy.latency;
+        let receiver = ReceiverConfig { channels, latency, ..ReceiverConfig::default() };
         let receiver =
             Receiver::new(receiver).map_err(|source| PeerError::Audio { end: "output", source })?;
         let channels = channels.count();

@@ -92,6 +92,10 @@ pub enum PeerEvent {
         dtx: bool,
         /// In-band error correction is in what we send.
         fec: bool,
+        /// Both sides know copies of older frames in newer packets (RED).
+        red: bool,
+        /// The other side makes use of deep redundancy (DRED).
+        dred: bool,
         /// The frame length that the other side asked for (ms).
         remote_ptime_ms: u8,
         /// The cap that the other side set (bit/s).
@@ -228,6 +232,28 @@ pub struct Stats {
     pub input_overruns: u64,
     /// Samples that the output end missed.
     pub output_underruns: u64,
+    /// Frames of theirs that in-band error correction repaired.
+    pub repaired_by_fec: u64,
+    /// Frames of theirs that a copy (RED) repaired.
+    pub repaired_by_red: u64,
+    /// Frames of theirs that deep redundancy (DRED) repaired.
+    pub repaired_by_dred: u64,
+    /// Length of the frames that we send (ms).
+    pub frame_ms: f32,
+    /// What Opus spends for us (bit/s).
+    pub opus_bps: u32,
+    /// Whether in-band error correction is in what we send.
+    pub fec: bool,
+    /// How many frames before its packet each copy of ours was sent; 0: none are.
+    pub red_distance: u8,
+    /// How far back our deep redundancy reaches (ms); 0: there is none.
+    pub dred_ms: u32,
+    /// What the path to the other side is thought to lose (percent).
+    pub path_loss_percent: f32,
+    /// Mean length of a burst of those losses (packets).
+    pub path_burst: f32,
+    /// What the path to the other side is thought to carry, headers included (bit/s); none: no limit is known.
+    pub path_limit_bps: Option<u32>,
     /// The pair in use, `local -> remote`, with kinds.
     pub pair: Option<String>,
 }

@@ -16,6 +16,8 @@ pub(super) fn offer(config: &PeerConfig) -> AudioOffer {
         stereo: audio.channels == Channels::Stereo,
         dtx: audio.dtx,
         fec: audio.fec,
+        red: true,
+        dred: true,
     }
 }
 
@@ -51,6 +53,8 @@ pub(super) fn event(config: &SenderConfig, negotiated: &Negotiated) -> PeerEvent
         channels: config.channels.count() as u8,
         dtx: config.dtx,
         fec: config.fec,
+        red: negotiated.red,
+        dred: negotiated.dred,
         remote_ptime_ms: negotiated.ptime_ms,
         remote_max_bitrate_bps: negotiated.max_bitrate_bps,
     }
@@ -125,6 +129,8 @@ mod tests {
             dtx: false,
             fec: true,
             cbr: false,
+            red: true,
+            dred: true,
         }
     }
 

@@ -170,7 +170,16 @@ impl Session {
             CallEvent::DtlsConnected(version) => {
                 reporter.tell(PeerEvent::Dtls { version: negotiation::dtls_name(version) });
             }
-            CallEvent::Stats(stats) => self.statistics.on_call_stats(stats),
+            CallEvent::Stats(stats) => {
+                if let Some(rtt) = stats.rtt {
+                    self.uplink.handle_round_trip(rtt);
+                }
+                self.statistics.on_call_stats(stats);
+            }
+            CallEvent::Report(report) => {
+                let followed = self.uplink.handle_report(&report);
+                tell_refusal(followed, reporter);
+            }
             CallEvent::UnresolvedHost { .. } => {
                 tracing::debug!("a candidate with a multicast-DNS name was passed over");
             }
@@ -192,10 +201,8 @@ impl Session {
 
     fn on_negotiated(&mut self, negotiated: &Negotiated, reporter: &mut Reporter) {
         let config = negotiation::sender_config(&self.wishes, negotiated);
-        if let Err(error) = self.uplink.reconfigure(&config) {
-            reporter.tell(PeerEvent::error("opus", error.to_string()));
-        }
-        reporter.tell(negotiation::event(&config, negotiated));
+        tell_refusal(self.uplink.reconfigure(&config, negotiated), reporter);
+        reporter.tell(negotiation::event(self.uplink.config(), negotiated));
     }
 
     /// Encodes what was captured and renders what is due.
@@ -204,6 +211,7 @@ impl Session {
         self.uplink.pump(now, reporter, |frame| {
             let frame = AudioFrame {
                 payload: frame.payload,
+                format: frame.format,
                 timestamp: frame.timestamp,
                 captured_at: frame.captured_at,
                 level_dbov: frame.level.dbov(),
@@ -256,6 +264,13 @@ impl Session {
             message: reason.sentence().into(),
             duration_ms: duration.map_or(0, |time| time.as_millis() as u64),
         });
+    }
+}
+
+/// Opus refuses nothing that we know of; should it, the call goes on as it was.
+fn tell_refusal(followed: Result<(), crate::audio::Error>, reporter: &mut Reporter) {
+    if let Err(error) = followed {
+        reporter.tell(PeerEvent::error("opus", error.to_string()));
     }
 }
 

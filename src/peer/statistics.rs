@@ -82,6 +82,7 @@ impl Statistics {
         let call = &self.call;
         let since = self.previous.at.unwrap_or(started);
         let rate = |bytes: u64| (bytes as f64 * 8.0 / (now - since).as_secs_f64().max(1e-3)) as u64;
+        let (plan, path) = (uplink.controller().plan(), uplink.controller().path());
         let rendered = receiver.total_samples.saturating_sub(self.previous.rendered);
         let concealed = receiver.concealed_samples.saturating_sub(self.previous.concealed);
         Some(Stats {
@@ -106,6 +107,17 @@ impl Statistics {
             bytes_received: call.bytes_received,
             input_overruns: uplink.overruns(),
             output_underruns: downlink.underruns(),
+            repaired_by_fec: receiver.fec_used,
+            repaired_by_red: receiver.red_used,
+            repaired_by_dred: receiver.dred_used,
+            frame_ms: plan.frame.ms(),
+            opus_bps: plan.bitrate.bps(),
+            fec: plan.fec && plan.expected_loss_percent > 0,
+            red_distance: plan.red_distance,
+            dred_ms: plan.dred_ms,
+            path_loss_percent: (path.lost * 100.0) as f32,
+            path_burst: path.burst as f32,
+            path_limit_bps: path.limit_bps.map(|bps| bps as u32),
             pair: self.pair.map(|pair| {
                 format!(
                     "{} {} -> {} {}",

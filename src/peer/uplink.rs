@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::audio::control::{Abilities, Controller, Plan};
 use crate::audio::device::{EndEvent, Input, SourceSpec};
-use crate::audio::{EncodedFrame, Error, Level, Sender, SenderConfig};
+use crate::audio::{Bitrate, EncodedFrame, Error, Level, RedSettings, Sender, SenderConfig};
+use crate::call::Negotiated;
+use crate::rtp::ReceiverReport;
 
 use super::engine::Reporter;
 use super::playout_clock::duration_of;
@@ -19,9 +22,17 @@ const TURN_SAMPLES: usize = 2 * 5760;
 /// How far behind a paced input may be and still catch up; a longer standstill is left out.
 const MAX_BEHIND: Duration = Duration::from_millis(500);
 
+/// Packets of a silence that is left out that are sent all the same: they tell the other side that it is one.
+const QUIET_PACKETS: u32 = 2;
+
 pub(super) struct Uplink {
     input: Option<Input>,
     sender: Sender,
+    controller: Controller,
+    /// Payload type of Opus, and whether it may be wrapped in RED.
+    opus: Option<(u8, bool)>,
+    /// Packets of the present silence.
+    quiet: u32,
     at_end: AtEnd,
     /// Samples per channel taken from a paced input, and when the first of them was spoken.
     pace: Option<(Instant, u64)>,
@@ -37,9 +48,13 @@ impl Uplink {
     pub(super) fn new(input: Option<Input>, config: &PeerConfig) -> Result<Self, PeerError> {
         let sender =
             Sender::new(config.audio.clone()).map_err(|source| PeerError::Audio { end: "input", source })?;
+        let abilities = Abilities::plain(&config.audio);
         Ok(Self {
             input,
             sender,
+            controller: Controller::new(config.policy, abilities),
+            opus: None,
+            quiet: 0,
             at_end: config.at_end,
             pace: None,
             told_start: false,
@@ -71,17 +86,57 @@ impl Uplink {
     ///
     /// # Errors
     /// When Opus refuses; what was before then stays.
-    pub(super) fn reconfigure(&mut self, wanted: &SenderConfig) -> Result<(), Error> {
+    pub(super) fn reconfigure(
+        &mut self,
+        wanted: &SenderConfig,
+        negotiated: &Negotiated,
+    ) -> Result<(), Error> {
         let current = self.sender.config();
         if current.channels != wanted.channels || current.dtx != wanted.dtx {
             let muted = self.sender.is_muted();
             self.sender = Sender::new(wanted.clone())?;
             self.sender.set_muted(muted);
-            return Ok(());
         }
-        self.sender.set_frame(wanted.frame)?;
-        self.sender.set_bitrate(wanted.bitrate)?;
-        self.sender.set_fec(wanted.fec)
+        self.opus = Some((negotiated.payload_type, negotiated.red));
+        self.controller.set_abilities(abilities(wanted, negotiated));
+        self.follow_plan()
+    }
+
+    /// Follows what the other side reports of our packets.
+    ///
+    /// # Errors
+    /// When Opus refuses; what was before then stays.
+    pub(super) fn handle_report(&mut self, report: &ReceiverReport) -> Result<(), Error> {
+        self.controller.handle_report(report);
+        self.follow_plan()
+    }
+
+    /// Takes in a round trip measured by a connectivity check.
+    pub(super) fn handle_round_trip(&mut self, rtt: Duration) {
+        self.controller.handle_round_trip(rtt);
+    }
+
+    fn follow_plan(&mut self) -> Result<(), Error> {
+        let Plan { frame, bitrate, fec, red_distance, dred_ms, expected_loss_percent } =
+            self.controller.plan();
+        let red = self.opus.filter(|opus| opus.1);
+        self.sender
+            .set_red(red.map(|(payload_type, _)| RedSettings { payload_type, distance: red_distance }));
+        self.sender.set_frame(frame)?;
+        self.sender.set_bitrate(bitrate)?;
+        self.sender.set_fec(fec)?;
+        self.sender.set_expected_loss(expected_loss_percent)?;
+        self.sender.set_redundancy(dred_ms)
+    }
+
+    /// How it codes now.
+    pub(super) fn config(&self) -> &SenderConfig {
+        self.sender.config()
+    }
+
+    /// What is sent, and why.
+    pub(super) fn controller(&self) -> &Controller {
+        &self.controller
     }
 
     pub(super) fn set_muted(&mut self, muted: bool) {
@@ -124,7 +179,11 @@ impl Uplink {
         }
         while let Some(frame) = self.sender.poll_frame() {
             self.level = frame.level;
-            send(frame);
+            self.quiet = if frame.dtx { self.quiet + 1 } else { 0 };
+            if self.quiet <= QUIET_PACKETS {
+                self.controller.on_sent(frame.payload.len());
+                send(frame);
+            }
         }
     }
 
@@ -217,6 +276,18 @@ impl Uplink {
     /// Gives the input back: stdin has only one, and goes on in the next call.
     pub(super) fn close(self, ends: &mut Ends, spec: &SourceSpec) {
         ends.take_back(self.input, spec);
+    }
+}
+
+/// What both sides understand, in the controller's words.
+fn abilities(wanted: &SenderConfig, negotiated: &Negotiated) -> Abilities {
+    Abilities {
+        max_ptime_ms: negotiated.max_ptime_ms,
+        max_bitrate: negotiated.max_bitrate_bps.map(Bitrate::clamped),
+        fec: negotiated.fec,
+        red: negotiated.red,
+        dred: negotiated.dred,
+        ..Abilities::plain(wanted)
     }
 }
 

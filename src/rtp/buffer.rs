@@ -31,6 +31,8 @@ pub(super) struct Frame {
     pub(super) copy: Copy,
     /// What its head says.
     pub(super) info: OpusPacketInfo,
+    /// How far before its first sample its deep redundancy restores what was said.
+    pub(super) reach: Samples,
     packet: Arc<[u8]>,
     bytes: Range<usize>,
 }
@@ -45,7 +47,7 @@ impl Frame {
         bytes: Range<usize>,
     ) -> Option<Frame> {
         let info = OpusPacketInfo::parse(packet.get(bytes.clone())?)?;
-        Some(Frame { timestamp, arrival, copy, info, packet: packet.clone(), bytes })
+        Some(Frame { timestamp, arrival, copy, info, reach: Samples::ZERO, packet: packet.clone(), bytes })
     }
 
     /// The Opus packet.

@@ -45,6 +45,21 @@ pub enum Decision<'a> {
         /// As in [`Decode`](Decision::Decode).
         seam: bool,
     },
+    /// Restore lost sound from the deep redundancy of this packet, which itself comes with a later decision.
+    DecodeDred {
+        /// The packet that holds it.
+        payload: &'a [u8],
+        /// Media time of the first sample restored.
+        timestamp: RtpTimestamp,
+        /// How long before the packet's own first sample that is.
+        before: Samples,
+        /// Length of what is restored, in steps of 2.5 ms.
+        samples: Samples,
+        /// So much of its beginning has been filled already.
+        skip: Samples,
+        /// As in [`Decode`](Decision::Decode).
+        seam: bool,
+    },
     /// Nothing is there for this time: make up so many samples.
     Conceal {
         /// How many.

@@ -44,6 +44,12 @@ const CONCEALMENT: Samples = Samples::from_ms(10);
 const MAX_SKIP: Samples = Samples::from_ms(10);
 /// A gap may be played so much longer or shorter than it was, where that moves the lag to its target.
 const MAX_GAP_CHANGE: Samples = Samples::from_ms(20);
+/// Deep redundancy restores in steps of this length, and so much at once at the most.
+const STEP: Samples = Samples(120);
+/// See [`STEP`].
+const LONGEST_RESTORED: Samples = Samples::from_ms(20);
+/// Slots before one packet that count as restored by it: a second of 10 ms frames.
+const MAX_RESTORED: i64 = 100;
 /// Longer than any pull.
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
@@ -71,6 +77,20 @@ pub struct JitterBuffer {
     /// Length of the frames of late.
     frame: Samples,
     stats: JitterStats,
+}
+
+/// One copy of one frame within a packet.
+struct Block {
+    copy: Copy,
+    age: Samples,
+    reach: Samples,
+    bytes: std::ops::Range<usize>,
+}
+
+impl Block {
+    fn primary(bytes: std::ops::Range<usize>, reach: Samples) -> Block {
+        Block { copy: Copy::Primary, age: Samples::ZERO, reach, bytes }
+    }
 }
 
 /// The point through which the line between media time and our clock goes.
@@ -147,6 +167,11 @@ impl JitterBuffer {
 
     /// Takes a packet in.
     pub fn handle_packet(&mut self, packet: &Packet) {
+        self.handle_packet_reaching(packet, Samples::ZERO);
+    }
+
+    /// Takes a packet in whose deep redundancy restores the time `reach` before it.
+    pub fn handle_packet_reaching(&mut self, packet: &Packet, reach: Samples) {
         self.stats.received += 1;
         if self.origin.is_none_or(|origin| origin.ssrc != packet.ssrc) {
             self.restart(packet);
@@ -161,33 +186,34 @@ impl JitterBuffer {
             self.foreign = None;
         }
         match packet.format {
-            PayloadFormat::Opus => {
-                self.on_block(packet, Copy::Primary, Samples::ZERO, 0..packet.payload.len())
-            }
-            PayloadFormat::Red => self.on_red(packet),
+            PayloadFormat::Opus => self.on_block(packet, Block::primary(0..packet.payload.len(), reach)),
+            PayloadFormat::Red => self.on_red(packet, reach),
         }
     }
 
-    fn on_red(&mut self, packet: &Packet) {
+    fn on_red(&mut self, packet: &Packet, reach: Samples) {
         let Ok(blocks) = red::parse(&packet.payload) else {
             self.stats.discarded += 1;
             return;
         };
-        self.on_block(packet, Copy::Primary, Samples::ZERO, blocks.primary().bytes.clone());
+        self.on_block(packet, Block::primary(blocks.primary().bytes.clone(), reach));
         for block in blocks.redundant() {
             if !block.offset.is_empty() && !block.bytes.is_empty() {
-                self.on_block(packet, Copy::Redundant, block.offset, block.bytes.clone());
+                let (age, bytes) = (block.offset, block.bytes.clone());
+                self.on_block(packet, Block { copy: Copy::Redundant, age, reach: Samples::ZERO, bytes });
             }
         }
     }
 
     /// Takes one copy of one frame in.
-    fn on_block(&mut self, packet: &Packet, copy: Copy, age: Samples, bytes: std::ops::Range<usize>) {
+    fn on_block(&mut self, packet: &Packet, block: Block) {
+        let Block { copy, age, reach, bytes } = block;
         let timestamp = packet.timestamp - age;
-        let Some(frame) = Frame::new(timestamp, packet.arrival, copy, &packet.payload, bytes) else {
+        let Some(mut frame) = Frame::new(timestamp, packet.arrival, copy, &packet.payload, bytes) else {
             self.stats.discarded += u64::from(copy == Copy::Primary);
             return;
         };
+        frame.reach = reach;
         let info = frame.info;
         if copy == Copy::Redundant && self.is_before_the_stream(timestamp) {
             return;
@@ -202,6 +228,7 @@ impl JitterBuffer {
             if info.has_fec && !self.is_before_the_stream(repaired) && self.seen.insert(repaired) {
                 self.target.observe(self.delay_us(repaired, packet.arrival), info.frame);
             }
+            self.on_restorable(&frame);
         }
         if let Play::Running(head) = self.play
             && frame.end() <= head.next
@@ -213,6 +240,18 @@ impl JitterBuffer {
         }
         if self.buffer.insert(frame) == Inserted::Duplicate && copy == Copy::Primary {
             self.stats.discarded += 1;
+        }
+    }
+
+    /// Frames that nothing brought yet become available with the packet whose deep redundancy restores them.
+    fn on_restorable(&mut self, frame: &Frame) {
+        let step = frame.info.duration;
+        let slots = (frame.reach.0 / step.0.max(1)).min(MAX_RESTORED);
+        for slot in 1..=slots {
+            let restored = frame.timestamp - Samples(slot * step.0);
+            if !self.is_before_the_stream(restored) && self.seen.insert(restored) {
+                self.target.observe(self.delay_us(restored, frame.arrival), step);
+            }
         }
     }
 
@@ -431,6 +470,9 @@ impl JitterBuffer {
         if first.info.has_fec && gap <= repair && heard < gap {
             return self.decode_fec(head, unplayed, heard, repair);
         }
+        if let Some(span) = self.restorable(first, heard, gap) {
+            return self.decode_dred(head, heard, span);
+        }
         let wait = self.gap_to_wait(head, unplayed, first.timestamp, gap) - heard;
         if wait.is_empty() {
             return self.decode(head, unplayed, heard);
@@ -532,6 +574,37 @@ impl JitterBuffer {
         let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
         let seam = !head.made_up.is_empty() || !skip.is_empty();
         Decision::DecodeFec { payload, timestamp: start, samples: repair, skip, seam }
+    }
+
+    /// What of a gap the first frame's deep redundancy is to restore next: how long after the gap's beginning, and for
+    /// how long. The last frame before the packet is left to in-band error correction where there is some.
+    fn restorable(&self, first: &Frame, heard: Samples, gap: Samples) -> Option<(Samples, Samples)> {
+        let by_fec = if first.info.has_fec { first.info.frame } else { Samples::ZERO };
+        let from = Samples(heard.0 / STEP.0 * STEP.0).max(gap - first.reach);
+        let length = (gap - by_fec - from).min(LONGEST_RESTORED);
+        let length = Samples(length.0 / STEP.0 * STEP.0);
+        (first.reach > Samples::ZERO && from <= heard && length > Samples::ZERO).then_some((from, length))
+    }
+
+    fn decode_dred(
+        &mut self,
+        head: Head,
+        heard: Samples,
+        (from, samples): (Samples, Samples),
+    ) -> Decision<'_> {
+        let Some(first) = self.buffer.first() else { return Decision::PlayMadeUp };
+        let timestamp = head.next + from;
+        let before = first.timestamp.since(timestamp);
+        self.current = Some(first.clone());
+        self.stats.frames_dred += (samples.0 / self.frame.0.max(1)).max(1) as u64;
+        if !from.is_empty() {
+            self.note_gap(head, from);
+        }
+        self.play = Play::Running(Head { next: timestamp + samples, made_up: Samples::ZERO, quiet: false });
+        let skip = heard - from;
+        let seam = !head.made_up.is_empty() || !skip.is_empty();
+        let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
+        Decision::DecodeDred { payload, timestamp, before, samples, skip, seam }
     }
 
     /// How much of a frame's beginning to leave out: what overlaps with what was played, what passes the greatest

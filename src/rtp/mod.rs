@@ -6,17 +6,22 @@
 //! - [`Seq`], [`RtpTimestamp`], [`Samples`]: counters that do not wrap, time in samples at 48 kHz;
 //! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
 //! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
-//! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing.
+//! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing;
+//! - [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path.
 
 mod abs_capture_time;
 mod audio_level;
+mod bottleneck;
 mod buffer;
 mod decision;
 pub mod fuzz;
 mod histogram;
 mod jitter_buffer;
+mod loss;
 mod packet;
 pub mod red;
+mod red_packer;
+mod report;
 mod seen;
 mod seq;
 mod stats;
@@ -27,9 +32,13 @@ mod window;
 
 pub use abs_capture_time::{ABS_CAPTURE_TIME_URI, AbsCaptureTime};
 pub use audio_level::{AUDIO_LEVEL_URI, AudioLevel, ExtensionError};
+pub use bottleneck::{Bottleneck, Delivery, LEAST_BPS};
 pub use decision::{Decision, Steering, Unplayed};
 pub use jitter_buffer::JitterBuffer;
+pub use loss::LossEstimate;
 pub use packet::{Packet, PayloadFormat};
+pub use red_packer::{MAX_RED_DISTANCE, RedPacker};
+pub use report::ReceiverReport;
 pub use seq::{Seq, SeqExtender};
 pub use stats::JitterStats;
 pub use target::TargetSettings;

@@ -15,6 +15,8 @@ pub struct JitterStats {
     pub frames_redundant: u64,
     /// Frames repaired by in-band FEC.
     pub frames_fec: u64,
+    /// Frames restored from deep redundancy.
+    pub frames_dred: u64,
     /// Gaps in media time that nothing filled, in samples.
     pub lost_samples: u64,
     /// Sum over all decoded frames of the time from arrival to playout, in microseconds.
@@ -26,6 +28,6 @@ pub struct JitterStats {
 impl JitterStats {
     /// Frames decoded, from whatever copy.
     pub fn frames(&self) -> u64 {
-        self.frames_primary + self.frames_redundant + self.frames_fec
+        self.frames_primary + self.frames_redundant + self.frames_fec + self.frames_dred
     }
 }

@@ -25,6 +25,10 @@ struct Sink {
     unplayed: Unplayed,
     /// Media time of every frame decoded, with the moment and the samples left out.
     played: Vec<(u64, f64, i64)>,
+    /// Media time and length of what was restored from deep redundancy.
+    restored: Vec<(u64, i64)>,
+    /// How far each packet's deep redundancy reaches.
+    reach: Samples,
     made_up: i64,
     silence: i64,
 }
@@ -34,7 +38,9 @@ impl Sink {
         #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
         let start = Instant::now();
         let buffer = JitterBuffer::new(TargetSettings::default());
-        Sink { buffer, start, pull, unplayed: Unplayed::default(), played: vec![], made_up: 0, silence: 0 }
+        let unplayed = Unplayed::default();
+        let (played, restored, reach) = (vec![], vec![], Samples::ZERO);
+        Sink { buffer, start, pull, unplayed, played, restored, reach, made_up: 0, silence: 0 }
     }
 
     fn at(&self, ms: f64) -> Instant {
@@ -56,7 +62,7 @@ impl Sink {
     ) {
         let arrival = self.at(ms);
         let packet = Packet { ssrc: 1, seq: Seq(n), timestamp, arrival, marker: false, format, payload };
-        self.buffer.handle_packet(&packet);
+        self.buffer.handle_packet_reaching(&packet, self.reach);
     }
 
     /// One pull, at `ms`.
@@ -78,6 +84,12 @@ impl Sink {
                     self.unplayed.made_up = Samples::ZERO;
                     self.unplayed.real += samples - skip;
                     self.played.push((timestamp.0 - (1 << 32), ms, skip.0));
+                }
+                Decision::DecodeDred { timestamp, before, samples, skip, .. } => {
+                    assert!(samples > skip && samples.0 % 120 == 0 && samples <= before);
+                    self.unplayed.made_up = Samples::ZERO;
+                    self.unplayed.real += samples - skip;
+                    self.restored.push((timestamp.0 - (1 << 32), samples.0));
                 }
                 Decision::Conceal { samples, .. } => self.unplayed.made_up += samples,
                 Decision::Settle { samples } => {
@@ -322,4 +334,23 @@ fn silence_on_purpose_moves_neither_target_nor_lag() {
     assert!(sink.worst_delay(frame, 0.0) < 4.5, "{}", sink.worst_delay(frame, 0.0));
     assert_eq!(sink.buffer.stats().lost_samples, 0);
     assert!(sink.buffer.target().ms() < 2.5);
+}
+
+#[test]
+fn a_burst_is_restored_from_the_deep_redundancy_of_the_packet_behind_it() {
+    let frame = Samples(480);
+    let lossy = |count: u64| steady(frame, count).into_iter().filter(|(n, _)| *n < 20 || n % 20 >= 3);
+    let arrivals: Vec<(u64, f64)> = lossy(600).collect();
+    let mut plain = Sink::new(Samples(120));
+    plain.run(frame, &arrivals, 5900.0);
+    let mut deep = Sink::new(Samples(120));
+    deep.reach = Samples::from_ms(100);
+    deep.run(frame, &arrivals, 5900.0);
+    assert!(plain.restored.is_empty() && !deep.restored.is_empty());
+    assert!(deep.made_up < plain.made_up, "{} and {}", deep.made_up, plain.made_up);
+    // Each slot is restored or played once.
+    let mut slots: Vec<(u64, u64)> = deep.restored.iter().map(|&(t, n)| (t, t + n as u64)).collect();
+    slots.extend(deep.played.iter().map(|&(t, _, _)| (t, t + 480)));
+    slots.sort_unstable();
+    assert!(slots.windows(2).all(|w| w[0].1 <= w[1].0), "no slot twice");
 }

@@ -27,8 +27,9 @@ use super::{Fmtp, Group, MediaKind, MediaLine, OpusParameters, PacketTime, Words
 ///     cbr: false,
 ///     max_average_bitrate: None,
 ///     max_playback_rate: Some(24_000),
+///     dred: true,
 /// };
-/// let said = "useinbandfec=1;stereo=1;sprop-stereo=1;cbr=0;usedtx=0;maxplaybackrate=24000";
+/// let said = "useinbandfec=1;stereo=1;sprop-stereo=1;cbr=0;usedtx=0;maxplaybackrate=24000;usedred=1";
 /// assert_eq!(audio.parameters().to_string(), said);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct LocalAudio {
     pub max_average_bitrate: Option<u32>,
     /// The highest rate that we play, in hertz; `None` for Opus's full 48000.
     pub max_playback_rate: Option<u32>,
+    /// Whether we make use of deep redundancy.
+    pub dred: bool,
 }
 
 impl LocalAudio {
@@ -68,6 +71,8 @@ impl LocalAudio {
             max_average_bitrate: self.max_average_bitrate,
             max_playback_rate: self.max_playback_rate,
             sprop_max_capture_rate: None,
+            // Who does not know the word is not told.
+            use_dred: self.dred.then_some(true),
         }
     }
 }
@@ -91,6 +96,7 @@ impl LocalAudio {
 ///     cbr: false,
 ///     max_average_bitrate: Some(32_000),
 ///     max_playback_rate: None,
+///     dred: false,
 /// };
 /// let ours = localise::offer(engine, &audio, 3)?;
 /// assert!(ours.contains("o=- 7 3 IN IP4 0.0.0.0\r\n"));
@@ -260,6 +266,7 @@ mod tests {
             cbr: false,
             max_average_bitrate: Some(96_000),
             max_playback_rate: Some(24_000),
+            dred: false,
         }
     }
 

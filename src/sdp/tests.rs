@@ -262,16 +262,17 @@ proptest! {
 
     #[test]
     fn opus_parameters_read_back_as_written(
-        flags in prop::array::uniform5(any::<Option<bool>>()),
+        flags in prop::array::uniform6(any::<Option<bool>>()),
         times in prop::array::uniform3(prop::option::of(1u32..=10_000)),
         bitrate in prop::option::of(6_000u32..=510_000),
         rates in prop::array::uniform2(prop::option::of(8_000u32..=48_000)),
     ) {
-        let [use_inband_fec, stereo, sprop_stereo, cbr, use_dtx] = flags;
+        let [use_inband_fec, stereo, sprop_stereo, cbr, use_dtx, use_dred] = flags;
         let [min_ptime, ptime, max_ptime] = times.map(|t| t.and_then(PacketTime::from_ms));
         let opus = OpusParameters {
             min_ptime, ptime, max_ptime, use_inband_fec, stereo, sprop_stereo, cbr, use_dtx,
             max_average_bitrate: bitrate, max_playback_rate: rates[0], sprop_max_capture_rate: rates[1],
+            use_dred,
         };
         prop_assert_eq!(OpusParameters::parse(&opus.to_string()), opus);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Channels, MAX_PACKET_SAMPLES, STEP_SAMPLES,
-    ffi::{RawDecoder, RawDred, RawDredReader, Source},
+    ffi::{Effort, RawDecoder, RawDred, RawDredReader, Source},
 };
 use crate::audio::{Error, SAMPLE_RATE};
 
@@ -201,6 +201,17 @@ impl DredReader {
         Ok(DredReader { raw: RawDredReader::new()? })
     }
 
+    /// What the redundancy of `packet` covers, without making it ready for use: a fraction of the work of
+    /// [`DredReader::read`]. `scratch` is empty afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Packet`] or [`Error::Opus`] if the packet is malformed.
+    pub fn span(&mut self, packet: &[u8], max_samples: usize, scratch: &mut Dred) -> Result<DredSpan, Error> {
+        scratch.span = DredSpan::default();
+        let (reach, end) = self.raw.read(packet, max_samples, &mut scratch.raw, Effort::SpanAlone)?;
+        Ok(DredSpan { reach, end })
+    }
+
     /// Reads the redundancy of `packet`, as far back as `max_samples`, into `dred` and returns what it covers.
     ///
     /// A packet without any leaves `dred` empty, with a span of nothing.
@@ -209,7 +220,7 @@ impl DredReader {
     /// [`Error::Packet`] or [`Error::Opus`] if the packet is malformed; `dred` is then empty.
     pub fn read(&mut self, packet: &[u8], max_samples: usize, dred: &mut Dred) -> Result<DredSpan, Error> {
         dred.span = DredSpan::default();
-        let (reach, end) = self.raw.read(packet, max_samples, &mut dred.raw)?;
+        let (reach, end) = self.raw.read(packet, max_samples, &mut dred.raw, Effort::Ready)?;
         dred.span = DredSpan { reach, end };
         Ok(dred.span)
     }

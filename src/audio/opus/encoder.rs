@@ -122,6 +122,13 @@ impl Encoder {
         self.opus.lookahead().map_or(0, |samples| samples as usize)
     }
 
+    /// Takes frames of another length from the next one on, as long as both or neither are under 10 ms: the
+    /// look-ahead of an encoder is fixed.
+    pub(crate) fn set_frame(&mut self, frame: super::FrameLength) {
+        debug_assert_eq!(frame.is_celt_only(), self.config.frame.is_celt_only());
+        self.config.frame = frame;
+    }
+
     /// Spends this many bits a second from the next frame on.
     ///
     /// # Errors

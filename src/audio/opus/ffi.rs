@@ -157,6 +157,7 @@ impl RawDredReader {
         packet: &[u8],
         max_samples: usize,
         dred: &mut RawDred,
+        effort: Effort,
     ) -> Result<(usize, usize), Error> {
         if packet.is_empty() {
             return Err(Error::Packet { reason: "it is empty" });
@@ -175,7 +176,7 @@ impl RawDredReader {
                 max_samples,
                 SAMPLE_RATE as i32,
                 &mut end,
-                0,
+                i32::from(effort == Effort::SpanAlone),
             )
         };
         let reach = counted("read redundancy", code)?;
@@ -188,6 +189,15 @@ impl Drop for RawDredReader {
         // SAFETY: made by `opus_dred_decoder_create`, freed only here.
         unsafe { sys::opus_dred_decoder_destroy(self.state.as_ptr()) }
     }
+}
+
+/// How far redundancy is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// As far as to know what it covers.
+    SpanAlone,
+    /// Until it can be decoded from.
+    Ready,
 }
 
 /// An `OpusDRED`: the redundancy of one packet.

@@ -32,12 +32,13 @@ impl Default for ReceiverConfig {
 
 impl ReceiverConfig {
     pub(crate) fn target(&self) -> TargetSettings {
-        let (ms_per_percent, memory_ms) = match self.latency {
-            Latency::Ultra => (2.0, 1000.0),
-            Latency::Low => (10.0, 2000.0),
-            Latency::Balanced => (25.0, 4000.0),
-            Latency::Robust => (60.0, 8000.0),
+        let memory_ms = match self.latency {
+            Latency::Ultra => 1000.0,
+            Latency::Low => 2000.0,
+            Latency::Balanced => 4000.0,
+            Latency::Robust => 8000.0,
         };
+        let ms_per_percent = self.latency.ms_per_percent();
         TargetSettings { ms_per_percent, memory_ms, max_delay_ms: self.max_delay_ms }
     }
 }
@@ -59,6 +60,16 @@ pub enum Latency {
 impl Latency {
     /// Every one of them, from the least delay to the most.
     pub const ALL: [Latency; 4] = [Latency::Ultra, Latency::Low, Latency::Balanced, Latency::Robust];
+
+    /// Delay in milliseconds that one percent of frames missed is worth.
+    pub fn ms_per_percent(self) -> f32 {
+        match self {
+            Latency::Ultra => 2.0,
+            Latency::Low => 10.0,
+            Latency::Balanced => 25.0,
+            Latency::Robust => 60.0,
+        }
+    }
 
     fn name(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@
 //! - `noise`: the background behind a voice.
 
 mod config;
+mod deep;
 mod drift;
 mod line;
 mod noise;
@@ -18,6 +19,6 @@ mod stretch;
 
 pub use config::{Latency, ReceiverConfig};
 pub(super) use drift::{Drift, MAX_PIECE};
-pub(super) use sound::{Sound, Speech};
+pub(super) use sound::{Sound, Source, Speech};
 pub use stats::ReceiverStats;
 pub(super) use stretch::{Change, LOOK_AHEAD};

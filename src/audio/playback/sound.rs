@@ -7,7 +7,9 @@ use super::splice::{self, FADE, Placement};
 use super::stretch::{self, Change};
 use crate::audio::Error;
 use crate::audio::opus::{Decoder, MAX_PACKET_SAMPLES};
-use crate::rtp::Samples;
+use crate::rtp::{Packet, RtpTimestamp, Samples};
+
+use super::deep::DeepRedundancy;
 
 /// Concealment is heard as it was made for so long; from then on it fades into the background,
 const FULL: usize = 48 * 60;
@@ -23,14 +25,30 @@ const TAIL: usize = 480;
 pub(crate) struct Speech<'a> {
     /// The packet.
     pub(crate) payload: &'a [u8],
-    /// Whether the low-rate copy in it is meant, of the frame before it.
-    pub(crate) fec: bool,
+    /// What of it is meant.
+    pub(crate) source: Source,
     /// Length of the frame.
     pub(crate) samples: Samples,
     /// What to leave out of its beginning.
     pub(crate) skip: Samples,
     /// Whether it does not go on where the decoder stands.
     pub(crate) seam: bool,
+}
+
+/// What of a packet is to be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Its own frame.
+    Frame,
+    /// The low-rate copy of the frame before it.
+    Fec,
+    /// Its deep redundancy, from so long before its own first sample on.
+    Dred {
+        /// Media time of the packet's first sample.
+        timestamp: RtpTimestamp,
+        /// See above.
+        before: Samples,
+    },
 }
 
 /// What was done to the sound.
@@ -47,6 +65,7 @@ pub(crate) struct SoundCounts {
 pub(crate) struct Sound {
     channels: usize,
     decoder: Decoder,
+    deep: DeepRedundancy,
     line: Line,
     background: Background,
     /// Room for one packet and the tail of a joint.
@@ -62,6 +81,7 @@ impl Sound {
         Ok(Sound {
             channels,
             decoder: Decoder::new(config.channels, config.effort)?,
+            deep: DeepRedundancy::new()?,
             line: Line::new(channels),
             background: Background::default(),
             scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
@@ -90,6 +110,11 @@ impl Sound {
     /// Whether what is heard next is no louder than the background.
     pub(crate) fn is_quiet(&self) -> bool {
         self.background.is_quiet(root_mean_square(self.line.real_samples()))
+    }
+
+    /// How far before `packet` its deep redundancy reaches.
+    pub(crate) fn reach(&mut self, packet: &Packet) -> Samples {
+        self.deep.reach(packet)
     }
 
     /// Adds silence, behind a fade if something was heard.
@@ -164,9 +189,12 @@ impl Sound {
 
     fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {
         let out = &mut self.scratch[..samples * self.channels];
-        let done = match speech.fec {
-            true => self.decoder.decode_fec(speech.payload, out).is_ok(),
-            false => self.decoder.decode(speech.payload, out).is_ok_and(|decoded| decoded == samples),
+        let done = match speech.source {
+            Source::Frame => self.decoder.decode(speech.payload, out).is_ok_and(|decoded| decoded == samples),
+            Source::Fec => self.decoder.decode_fec(speech.payload, out).is_ok(),
+            Source::Dred { timestamp, before } => {
+                self.deep.restore(&mut self.decoder, speech.payload, (timestamp, before), out)
+            }
         };
         if !done {
             self.counts.undecodable += 1;

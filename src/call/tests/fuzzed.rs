@@ -68,7 +68,9 @@ fn chrome_gets_an_answer_in_its_own_names() {
     let (answer, negotiated) = answer_to(SEEDS[2]);
     for line in [
         "a=group:BUNDLE 0",
-        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 63 111",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
         "a=mid:0",
         "a=sendrecv",
         "a=setup:active",

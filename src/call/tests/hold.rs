@@ -1,4 +1,5 @@
 use super::*;
+use crate::rtp::PayloadFormat;
 
 fn hold<N: Network>(pair: &mut Pair<N>, party: Party, on: bool) {
     let now = pair.now();
@@ -34,8 +35,14 @@ fn who_holds_is_silent_at_once() {
     let mut pair = connected();
     let now = pair.now();
     pair.of(Party::Caller).set_hold(true, now);
-    let frame =
-        AudioFrame { payload: b"speech", timestamp: 0, captured_at: now, level_dbov: -20, starts_talk: true };
+    let frame = AudioFrame {
+        payload: b"speech",
+        format: PayloadFormat::Opus,
+        timestamp: 0,
+        captured_at: now,
+        level_dbov: -20,
+        starts_talk: true,
+    };
     assert!(!pair.of(Party::Caller).send_audio(frame, now));
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::call::pair::{address, call_id};
+use crate::rtp::PayloadFormat;
 use crate::signaling;
 
 #[test]
@@ -59,6 +60,7 @@ fn replayed_datagrams_are_heard_once() {
         let now = pair.now();
         let audio = AudioFrame {
             payload: b"speech",
+            format: PayloadFormat::Opus,
             timestamp: frame * 480,
             captured_at: now,
             level_dbov: -20,

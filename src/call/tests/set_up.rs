@@ -1,6 +1,7 @@
 use super::*;
 use crate::call::pair::{Manner, address};
 use crate::ice::CandidateKind;
+use crate::rtp::PayloadFormat;
 
 #[test]
 fn a_call_connects_and_carries_audio_both_ways() {
@@ -64,8 +65,15 @@ fn two_of_us_agree_on_dtls_1_3_and_name_the_pair() {
 #[test]
 fn both_learn_what_was_agreed() {
     let mut offers = config(certificate(), 1);
-    offers.audio =
-        AudioOffer { ptime_ms: 20, max_bitrate_bps: Some(24_000), stereo: true, dtx: true, fec: true };
+    offers.audio = AudioOffer {
+        ptime_ms: 20,
+        max_bitrate_bps: Some(24_000),
+        stereo: true,
+        dtx: true,
+        fec: true,
+        red: true,
+        dred: true,
+    };
     let mut pair = Pair::new(Steady::rtt(10 * MS), offers, config(certificate(), 2), began());
     pair.call();
     assert!(pair.run_until_both(SECOND, "connected"));
@@ -77,6 +85,37 @@ fn both_learn_what_was_agreed() {
     assert_eq!((by_caller.ptime_ms, by_caller.max_bitrate_bps), (10, None));
     assert!(!by_caller.stereo && !by_caller.dtx && by_caller.fec);
     assert_eq!((by_caller.payload_type, by_caller.direction), (111, Direction::Both));
+    assert!(by_callee.red && by_caller.red && by_callee.dred && by_caller.dred);
+}
+
+#[test]
+fn red_is_sent_and_heard_as_such_where_both_know_it_and_not_at_all_where_one_does_not() {
+    for knows in [true, false] {
+        let mut answers = config(certificate(), 2);
+        answers.audio.red = knows;
+        let mut pair = Pair::new(Steady::rtt(10 * MS), config(certificate(), 1), answers, began());
+        pair.call();
+        assert!(pair.run_until_both(SECOND, "connected"));
+        assert_eq!(pair.of(Party::Caller).negotiated().unwrap().red, knows);
+        assert_eq!(pair.of(Party::Callee).negotiated().unwrap().red, knows);
+        let now = pair.now();
+        let frame = AudioFrame {
+            payload: b"\x6fspeech",
+            format: PayloadFormat::Red,
+            timestamp: 0,
+            captured_at: now,
+            level_dbov: -20,
+            starts_talk: true,
+        };
+        assert_eq!(pair.of(Party::Caller).send_audio(frame, now), knows);
+        pair.run_for(20 * MS);
+        let packets = pair.end(Party::Callee).events.drain(..).filter_map(|(_, event)| match event {
+            CallEvent::Audio(packet) => Some(packet.format),
+            _ => None,
+        });
+        let heard: Vec<PayloadFormat> = packets.collect();
+        assert_eq!(heard, if knows { vec![PayloadFormat::Red] } else { vec![] });
+    }
 }
 
 #[test]
@@ -157,8 +196,14 @@ fn sequence_numbers_and_times_grow_as_they_were_sent() {
 fn audio_leaves_in_the_moment_it_is_given() {
     let mut pair = connected();
     let now = pair.now();
-    let frame =
-        AudioFrame { payload: b"speech", timestamp: 0, captured_at: now, level_dbov: -20, starts_talk: true };
+    let frame = AudioFrame {
+        payload: b"speech",
+        format: PayloadFormat::Opus,
+        timestamp: 0,
+        captured_at: now,
+        level_dbov: -20,
+        starts_talk: true,
+    };
     let call = pair.of(Party::Caller);
     while call.poll_transmit().is_some() {}
     assert!(call.send_audio(frame, now));

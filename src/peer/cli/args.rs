@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::audio::control::Policy;
 use crate::audio::device::{SinkSpec, SourceSpec};
-use crate::audio::{Bitrate, Channels, FrameLength, Mode, SenderConfig};
+use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
 use crate::call::Direction;
 use crate::peer::config::{AtEnd, DEFAULT_SERVER, PeerConfig};
 use crate::peer::{DemoArgs, Exit};
+use crate::rtp::MAX_RED_DISTANCE;
 use crate::signaling::PeerId;
 
 /// Native, low-latency voice calls over WebRTC.
@@ -85,12 +87,24 @@ pub struct PeerArgs {
     /// Speak, listen, or both
     #[arg(long, value_enum, default_value = "both", help_heading = "Audio")]
     pub direction: DirectionArg,
-    /// Length of an Opus frame: 2.5, 5, 10, 20, 40 or 60
-    #[arg(long, value_name = "MS", default_value = "10", help_heading = "Audio")]
-    pub frame_ms: FrameLength,
-    /// Bitrate of Opus, 6000 to 510000 (or 6k to 510k)
-    #[arg(long, value_name = "BPS", default_value = "32000", help_heading = "Audio")]
-    pub bitrate: Bitrate,
+    /// What delay is traded against: ultra, low, balanced, robust
+    #[arg(long, value_name = "WHAT", default_value_t, help_heading = "Audio")]
+    pub latency: Latency,
+    /// The most to send, in bits a second with every header [default: 64k; 256k with --latency ultra]
+    #[arg(long, value_name = "BPS", help_heading = "Audio")]
+    pub max_bitrate: Option<Bitrate>,
+    /// Length of an Opus frame: 2.5, 5, 10, 20, 40 or 60 [default: as the network asks]
+    #[arg(long, value_name = "MS", help_heading = "Audio")]
+    pub frame_ms: Option<FrameLength>,
+    /// Bitrate of Opus, 6000 to 510000 (or 6k to 510k) [default: as the network asks]
+    #[arg(long, value_name = "BPS", help_heading = "Audio")]
+    pub bitrate: Option<Bitrate>,
+    /// Copies (RED): how many frames before its packet each was sent, 0 for none [default: as the network asks]
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u8).range(0..=i64::from(MAX_RED_DISTANCE)), help_heading = "Audio")]
+    pub red_distance: Option<u8>,
+    /// Deep redundancy (DRED): how far back it reaches, 0 for none, to 1040 [default: as the network asks]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=1040), help_heading = "Audio")]
+    pub dred_ms: Option<u32>,
     /// Two channels instead of one
     #[arg(long, help_heading = "Audio")]
     pub stereo: bool,
@@ -161,6 +175,13 @@ impl PeerArgs {
             None => random_id(),
         };
         let direction = self.direction();
+        let policy = self.policy();
+        if !policy.has_room() {
+            let (frame, max) = (policy.frame.unwrap_or_default(), policy.max_bitrate_bps());
+            return Err(usage(format!(
+                "--frame-ms {frame}: the headers alone take more than --max-bitrate {max}"
+            )));
+        }
         Ok(PeerConfig {
             id,
             server: self.server.clone(),
@@ -168,6 +189,7 @@ impl PeerArgs {
             output: if direction.receives() { self.output.clone() } else { SinkSpec::Null },
             direction,
             audio: self.audio(),
+            policy,
             at_end: self.at_end(),
             auto_answer,
             ring_limit: Duration::from_secs(self.ring_limit),
@@ -189,14 +211,27 @@ impl PeerArgs {
     }
 
     fn audio(&self) -> SenderConfig {
+        let default = SenderConfig::default();
         SenderConfig {
-            frame: self.frame_ms,
-            bitrate: self.bitrate,
+            frame: self.frame_ms.unwrap_or(default.frame),
+            bitrate: self.bitrate.unwrap_or(default.bitrate),
             channels: if self.stereo { Channels::Stereo } else { Channels::Mono },
             mode: if self.music { Mode::Music } else { Mode::Voice },
             dtx: self.dtx,
             fec: !self.no_fec,
-            ..SenderConfig::default()
+            ..default
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            latency: self.latency,
+            max_bitrate_bps: self.max_bitrate.map(Bitrate::bps),
+            frame: self.frame_ms,
+            bitrate: self.bitrate,
+            fec: self.no_fec.then_some(false),
+            red_distance: self.red_distance,
+            dred_ms: self.dred_ms,
         }
     }
 
@@ -259,6 +294,17 @@ mod tests {
         assert_eq!(options(&args).config(false).expect("fits").at_end, AtEnd::Silence);
         let sends = options(&[&args[..], &["--direction", "send"]].concat());
         assert_eq!(sends.config(false).expect("fits").at_end, AtEnd::HangUp);
+    }
+
+    #[test]
+    fn frames_too_short_for_the_bitrate_are_refused_and_by_themselves_get_what_they_need() {
+        let (exit, message) =
+            options(&["--frame-ms", "5", "--max-bitrate", "64k"]).config(false).unwrap_err();
+        assert_eq!(exit, Exit::Usage);
+        assert!(message.contains("--max-bitrate"), "{message}");
+        for frame in FrameLength::ALL {
+            assert!(options(&["--frame-ms", &frame.to_string()]).config(false).is_ok(), "{frame}");
+        }
     }
 
     #[test]

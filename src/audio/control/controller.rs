@@ -1,0 +1,230 @@
+//! From reports to plans.
+
+use std::time::{Duration, Instant};
+
+use super::{Abilities, Path, Plan, Policy};
+use crate::rtp::{Bottleneck, Delivery, LossEstimate, ReceiverReport};
+
+/// A plan gives way to one whose expected score is greater by this.
+const WORTH_A_CHANGE: f64 = 0.04;
+/// The same for one of another frame length, which the other side hears for a moment.
+const WORTH_ANOTHER_FRAME: f64 = 0.1;
+/// Least time between two changes of the frame length.
+const FRAME_HOLD: Duration = Duration::from_secs(3);
+/// Memory of the jitter, in reports.
+const JITTER_REPORTS: f64 = 4.0;
+
+/// Chooses what is sent, from what the other side reports. Reads no clock and starts nothing.
+///
+/// Say [`on_sent`](Controller::on_sent) for each packet and [`handle_report`](Controller::handle_report) for each report;
+/// [`plan`](Controller::plan) is what holds from then on.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    policy: Policy,
+    abilities: Abilities,
+    loss: LossEstimate,
+    bottleneck: Bottleneck,
+    path: Path,
+    plan: Plan,
+    frame_since: Option<Instant>,
+    last_report: Option<Instant>,
+    /// Bytes and packets sent, on the wire, since the last report.
+    sent_bytes: u64,
+    sent_packets: u64,
+}
+
+impl Controller {
+    /// One that knows nothing of the path.
+    pub fn new(policy: Policy, abilities: Abilities) -> Controller {
+        let path = Path::default();
+        Controller {
+            policy,
+            abilities,
+            loss: LossEstimate::default(),
+            bottleneck: Bottleneck::default(),
+            path,
+            plan: Plan::best(&policy, &abilities, &path),
+            frame_since: None,
+            last_report: None,
+            sent_bytes: 0,
+            sent_packets: 0,
+        }
+    }
+
+    /// What both sides understand has become known, or has changed.
+    pub fn set_abilities(&mut self, abilities: Abilities) {
+        self.abilities = abilities;
+        self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
+    }
+
+    /// What is wanted has changed.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
+    }
+
+    /// A packet with so many bytes of payload was sent.
+    pub fn on_sent(&mut self, payload_bytes: usize) {
+        self.sent_bytes += payload_bytes as u64 + u64::from(self.abilities.overhead_bytes);
+        self.sent_packets += 1;
+    }
+
+    /// Takes in a round trip that was measured outside of the reports.
+    pub fn handle_round_trip(&mut self, rtt: Duration) {
+        self.bottleneck.handle_round_trip(rtt);
+    }
+
+    /// Takes a report in, and chooses anew.
+    pub fn handle_report(&mut self, report: &ReceiverReport) {
+        let covered = self.loss.handle_report(report);
+        let since = self.last_report.replace(report.at);
+        let (bytes, packets) = (std::mem::take(&mut self.sent_bytes), std::mem::take(&mut self.sent_packets));
+        let jitter_ms = report.jitter.as_secs_f64().min(2.0) * 1000.0;
+        self.path.jitter_ms += (jitter_ms - self.path.jitter_ms) / JITTER_REPORTS;
+        let (Some((expected, lost)), Some(since)) = (covered, since) else { return };
+        let seconds = report.at.saturating_duration_since(since).as_secs_f64();
+        if seconds < 0.2 || packets == 0 {
+            return;
+        }
+        let packet_bits = bytes as f64 * 8.0 / packets as f64;
+        let delivery = Delivery {
+            at: report.at,
+            delivered_bps: (expected - lost) as f64 * packet_bits / seconds,
+            sent_bps: packets as f64 * packet_bits / seconds,
+            lost: lost as f64 / expected as f64,
+            rtt: report.rtt,
+            jitter: report.jitter,
+        };
+        self.bottleneck.handle_delivery(&delivery, f64::from(self.policy.max_bitrate_bps()));
+        self.path.lost = self.loss.share();
+        self.path.burst = self.loss.burst();
+        self.path.limit_bps = self.bottleneck.limit_bps();
+        self.choose(report.at);
+    }
+
+    fn choose(&mut self, now: Instant) {
+        let best = Plan::best(&self.policy, &self.abilities, &self.path);
+        if best == self.plan {
+            return;
+        }
+        let score = |plan: &Plan| plan.score(&self.policy, &self.abilities, &self.path);
+        let gain = score(&best) - score(&self.plan);
+        let fits = self.path.limit_bps.is_none_or(|limit| self.plan.wire_bps(&self.abilities) <= limit);
+        let other_frame = best.frame != self.plan.frame;
+        let held = self.frame_since.is_some_and(|since| now.saturating_duration_since(since) < FRAME_HOLD);
+        let worth = match other_frame {
+            true => gain > WORTH_ANOTHER_FRAME && !held,
+            false => gain > WORTH_A_CHANGE,
+        };
+        if !fits || worth {
+            if other_frame {
+                self.frame_since = Some(now);
+            }
+            tracing::debug!(plan = ?best, path = ?self.path, "another plan for what is sent");
+            self.plan = best;
+        }
+    }
+
+    /// What is to be sent now.
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// What is known of the path.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{FrameLength, SenderConfig};
+
+    /// A call of `seconds` over a path of `capacity_bps` with a queue of 300 ms that loses each `nth` packet.
+    fn call(controller: &mut Controller, seconds: u64, capacity_bps: f64, nth: u64) -> Vec<Plan> {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let (mut highest, mut lost, mut queue_ms) = (0u64, 0u64, 0.0f64);
+        (1..=seconds)
+            .map(|second| {
+                let plan = controller.plan();
+                let packets = 48_000 / plan.frame.samples() as u64;
+                let bytes = plan.bitrate.bps() as f64 / 8.0 / packets as f64;
+                let copies = if plan.red_distance > 0 { 2.0 } else { 1.0 };
+                for _ in 0..packets {
+                    controller.on_sent((bytes * copies) as usize);
+                }
+                let sent = plan.wire_bps(&controller.abilities);
+                let wanted = queue_ms + 1000.0 * (sent - capacity_bps) / capacity_bps;
+                let dropped = (wanted - 300.0).max(0.0) / 1000.0 * capacity_bps / sent;
+                queue_ms = wanted.clamp(0.0, 300.0);
+                highest += packets;
+                lost += packets / nth + (packets as f64 * dropped) as u64;
+                controller.handle_report(&ReceiverReport {
+                    at: start + Duration::from_secs(second),
+                    highest,
+                    lost,
+                    jitter: Duration::from_millis(2),
+                    rtt: Some(Duration::from_secs_f64((40.0 + queue_ms) / 1000.0)),
+                });
+                controller.plan()
+            })
+            .collect()
+    }
+
+    fn controller() -> Controller {
+        let abilities = Abilities { red: true, dred: true, ..Abilities::plain(&SenderConfig::default()) };
+        Controller::new(Policy::default(), abilities)
+    }
+
+    #[test]
+    fn a_clean_path_changes_nothing() {
+        let mut controller = controller();
+        let first = controller.plan();
+        assert!(call(&mut controller, 60, 1e9, u64::MAX).iter().all(|plan| *plan == first));
+    }
+
+    #[test]
+    fn losses_bring_redundancy_and_their_end_takes_it_away() {
+        let mut controller = controller();
+        let plans = call(&mut controller, 20, 1e9, 10);
+        let last = plans.last().unwrap();
+        assert!(last.fec || last.red_distance > 0 || last.dred_ms > 0, "{last:?}");
+        let again = call(&mut controller, 120, 1e9, u64::MAX);
+        let last = again.last().unwrap();
+        assert_eq!((last.red_distance, last.dred_ms), (0, 0), "{last:?}");
+    }
+
+    #[test]
+    fn a_link_of_forty_kilobits_works() {
+        let mut controller = controller();
+        let plans = call(&mut controller, 60, 40_000.0, u64::MAX);
+        let over = |plan: &&Plan| plan.wire_bps(&controller.abilities) > 41_000.0;
+        assert!(plans[6..].iter().filter(over).count() < 6, "{plans:?}");
+        assert!(plans[30..].iter().all(|plan| plan.bitrate.bps() >= 8_000), "{plans:?}");
+    }
+
+    #[test]
+    fn reports_that_lie_never_lead_out_of_the_limits() {
+        let mut controller = controller();
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let mut state = 7u64;
+        for n in 0..20_000u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            controller.on_sent((state >> 50) as usize);
+            controller.handle_report(&ReceiverReport {
+                at: start + Duration::from_millis(state % 100_000 + n * 5),
+                highest: if state.is_multiple_of(3) { state } else { n * 100 },
+                lost: if state.is_multiple_of(5) { state >> 3 } else { n },
+                jitter: Duration::from_micros(state >> (state % 60)),
+                rtt: (!state.is_multiple_of(7)).then(|| Duration::from_micros(state >> (20 + state % 40))),
+            });
+            let plan = controller.plan();
+            let wire = plan.wire_bps(&controller.abilities);
+            assert!((13_000.0..=64_001.0).contains(&wire), "{n}: {plan:?} {wire}");
+            assert!(plan.frame >= FrameLength::Ms10);
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! One plan out of all: the one of greatest expected quality.
+
+use super::Policy;
+use super::quality::{self, Repair};
+use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
+use crate::rtp::MAX_RED_DISTANCE;
+
+/// Everything about what is sent that the network has a say in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// How much sound goes into a packet.
+    pub frame: FrameLength,
+    /// What Opus may spend.
+    pub bitrate: Bitrate,
+    /// Whether in-band error correction is sent.
+    pub fec: bool,
+    /// How many frames before its packet a copy was sent, 0 for no copies.
+    pub red_distance: u8,
+    /// How far back deep redundancy reaches, in milliseconds, 0 for none.
+    pub dred_ms: u32,
+    /// Share of packets that the encoder is told to expect lost.
+    pub expected_loss_percent: u8,
+}
+
+/// What both sides understand, and what is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// The longest packet that the other side takes, in milliseconds.
+    pub max_ptime_ms: Option<u8>,
+    /// The other side's cap on Opus.
+    pub max_bitrate: Option<Bitrate>,
+    /// Whether in-band error correction is made use of.
+    pub fec: bool,
+    /// Whether copies in RED are.
+    pub red: bool,
+    /// Whether deep redundancy is.
+    pub dred: bool,
+    /// Bytes on the wire around each Opus packet: IP, UDP, RTP, SRTP.
+    pub overhead_bytes: u16,
+    /// Channels that are coded.
+    pub channels: Channels,
+    /// What is coded.
+    pub mode: Mode,
+}
+
+impl Abilities {
+    /// IPv4, UDP, RTP with an empty header extension, and the tag of AES-GCM.
+    pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 4 + 16;
+
+    /// What can be said before anything is negotiated: plain Opus.
+    pub fn plain(config: &SenderConfig) -> Abilities {
+        Abilities {
+            max_ptime_ms: None,
+            max_bitrate: None,
+            fec: config.fec,
+            red: false,
+            dred: false,
+            overhead_bytes: Self::OVERHEAD_BYTES,
+            channels: config.channels,
+            mode: config.mode,
+        }
+    }
+}
+
+/// What is known of the path.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Path {
+    /// Share of packets lost, 0 to 1.
+    pub lost: f64,
+    /// Mean length of a burst of losses, in packets.
+    pub burst: f64,
+    /// Variation of the arrival times, in milliseconds.
+    pub jitter_ms: f64,
+    /// What it carries, in bits a second on the wire.
+    pub limit_bps: Option<f64>,
+}
+
+impl Default for Path {
+    /// A path of which nothing is known: it loses nothing.
+    fn default() -> Path {
+        Path { lost: 0.0, burst: 1.3, jitter_ms: 2.0, limit_bps: None }
+    }
+}
+
+/// Distances that are tried.
+const DISTANCES: [u8; 7] = [0, 1, 2, 3, 4, 6, 8];
+/// Reaches of deep redundancy that are tried, in milliseconds.
+const DRED_MS: [u32; 4] = [0, 60, 120, 240];
+/// Rates of Opus that are tried beside the greatest that fits, in bits a second.
+const RATES_BPS: [u32; 7] = [12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 48_000];
+/// A share lost below which nothing is sent against losses.
+const NO_LOSS: f64 = 0.002;
+/// What a kilobit a second costs, in points: nothing to speak of, but more is not sent for nothing.
+const PRICE_OF_KBPS: f64 = 0.001;
+/// How much of Opus' bits in-band error correction takes, and deep redundancy by its reach.
+const FEC_SHARE: f64 = 0.3;
+const DRED_BPS_PER_MS: f64 = 40.0;
+const DRED_LEAST_BPS: f64 = 1500.0;
+/// The receiver waits for so many standard variations of jitter.
+const JITTER_FACTOR: f64 = 2.0;
+/// Packets that deep redundancy is waited for at the most.
+const MAX_DRED_WAIT: i32 = 3;
+
+impl Plan {
+    /// The plan of greatest expected quality that the policy, the other side and the path allow.
+    pub fn best(policy: &Policy, abilities: &Abilities, path: &Path) -> Plan {
+        Plan::candidates(policy, abilities, path)
+            .map(|plan| (plan, plan.score(policy, abilities, path)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or_else(|| Plan::least(policy, abilities, path), |best| best.0)
+    }
+
+    /// What is sent on the wire, in bits a second.
+    pub fn wire_bps(&self, abilities: &Abilities) -> f64 {
+        let packets = 48_000.0 / self.frame.samples() as f64;
+        let copies = if self.red_distance > 0 { 2.0 } else { 1.0 };
+        let header = if self.red_distance > 0 { 5.0 } else { 0.0 };
+        copies * f64::from(self.bitrate.bps())
+            + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
+    }
+
+    /// Every plan that is allowed and fits.
+    fn candidates<'a>(
+        policy: &'a Policy,
+        abilities: &'a Abilities,
+        path: &'a Path,
+    ) -> impl Iterator<Item = Plan> + 'a {
+        let frames = frames(policy, abilities);
+        let shapes = frames.flat_map(move |frame| {
+            let distances = DISTANCES.into_iter().filter(move |&d| match policy.red_distance {
+                Some(fixed) => d == 0 && (fixed == 0 || !abilities.red),
+                None => d == 0 || (abilities.red && path.lost > NO_LOSS),
+            });
+            let fixed = policy.red_distance.filter(|&d| d > 0 && abilities.red);
+            let fixed = fixed.map(|distance| distance.min(MAX_RED_DISTANCE));
+            distances.chain(fixed).map(move |distance| (frame, distance))
+        });
+        shapes.flat_map(move |(frame, red_distance)| {
+            fecs(policy, abilities, path, frame).flat_map(move |fec| {
+                dreds(policy, abilities, path, frame).flat_map(move |dred_ms| {
+                    rates(policy, abilities, path, frame, red_distance).map(move |bitrate| Plan {
+                        frame,
+                        bitrate,
+                        fec,
+                        red_distance,
+                        dred_ms,
+                        expected_loss_percent: expected_loss(path, fec, dred_ms),
+                    })
+                })
+            })
+        })
+    }
+
+    /// Where nothing fits: the longest frames of the fewest bits.
+    fn least(policy: &Policy, abilities: &Abilities, path: &Path) -> Plan {
+        let frame = frames(policy, abilities).last().unwrap_or_default();
+        let bitrate = policy.bitrate.unwrap_or(Bitrate::MIN);
+        let fec = fecs(policy, abilities, path, frame).next().unwrap_or(false);
+        let dred_ms = dreds(policy, abilities, path, frame).next().unwrap_or(0);
+        let red_distance = policy.red_distance.filter(|_| abilities.red).unwrap_or(0).min(MAX_RED_DISTANCE);
+        let expected_loss_percent = expected_loss(path, fec, dred_ms);
+        Plan { frame, bitrate, fec, red_distance, dred_ms, expected_loss_percent }
+    }
+
+    /// Its expected score, less what its delay and its bits are worth.
+    pub(super) fn score(&self, policy: &Policy, abilities: &Abilities, path: &Path) -> f64 {
+        let frame_ms = f64::from(self.frame.ms());
+        let (harm, wait) = self.harm(path);
+        let wait_ms = (JITTER_FACTOR * path.jitter_ms).max(wait * frame_ms);
+        let look_ahead_ms = if self.frame < FrameLength::Ms10 { 2.5 } else { 6.5 };
+        let delay_ms = frame_ms + look_ahead_ms + wait_ms;
+        quality::coded(self.frame, self.core_bps() / demand(abilities))
+            - quality::lost(harm)
+            - policy.price_of_ms() * delay_ms
+            - PRICE_OF_KBPS * self.wire_bps(abilities) / 1000.0
+    }
+
+    /// What is left of Opus' bits for the frame itself.
+    fn core_bps(&self) -> f64 {
+        let bps = f64::from(self.bitrate.bps());
+        let fec = if self.fec && self.expected_loss_percent > 0 { FEC_SHARE * bps } else { 0.0 };
+        let dred = match self.dred_ms {
+            0 => 0.0,
+            ms => DRED_LEAST_BPS + DRED_BPS_PER_MS * f64::from(ms),
+        };
+        (bps - fec - dred).max(0.0)
+    }
+
+    /// Share of frames lost, weighed by what stands for them, and how many frames the receiver waits for repair.
+    fn harm(&self, path: &Path) -> (f64, f64) {
+        let lost = path.lost.clamp(0.0, 0.95);
+        if lost <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let gilbert = Gilbert::new(lost, path.burst);
+        // What is not repaired yet, and of it the share that the next means repairs.
+        let mut left = lost;
+        let (mut harm, mut wait) = (0.0, 0.0f64);
+        let mut repair = |share: f64, by: Repair, after: f64| {
+            let repaired = left * share;
+            harm += repaired * by.harm();
+            left -= repaired;
+            wait = wait.max(after);
+        };
+        if self.red_distance > 0 {
+            let distance = i32::from(self.red_distance);
+            repair(1.0 - gilbert.lost_again_after(distance), Repair::Red, f64::from(distance));
+        }
+        if self.fec && self.expected_loss_percent > 0 {
+            repair(1.0 - gilbert.lost_again_after(1), Repair::Fec, 1.0);
+        }
+        if self.dred_ms > 0 {
+            let reach = (f64::from(self.dred_ms) / f64::from(self.frame.ms())) as i32;
+            let waited = reach.clamp(1, MAX_DRED_WAIT);
+            repair(1.0 - gilbert.stay_bad.powi(waited), Repair::Dred, f64::from(waited));
+        }
+        (harm + left * Repair::Concealed.harm(), wait)
+    }
+}
+
+/// A Gilbert model of losses.
+struct Gilbert {
+    lost: f64,
+    stay_bad: f64,
+    memory: f64,
+}
+
+impl Gilbert {
+    fn new(lost: f64, burst: f64) -> Gilbert {
+        let leave = 1.0 / burst.max(1.0 / (1.0 - lost));
+        let enter = leave * lost / (1.0 - lost);
+        Gilbert { lost, stay_bad: 1.0 - leave, memory: (1.0 - enter - leave).clamp(-1.0, 1.0) }
+    }
+
+    /// How probable it is that the packet so many after a lost one is lost too.
+    fn lost_again_after(&self, packets: i32) -> f64 {
+        self.lost + (1.0 - self.lost) * self.memory.powi(packets)
+    }
+}
+
+/// Frame lengths that are allowed, the shortest first.
+fn frames(policy: &Policy, abilities: &Abilities) -> impl Iterator<Item = FrameLength> {
+    let longest = abilities.max_ptime_ms.map_or(f32::MAX, f32::from);
+    let (low, high) = match (policy.frame, policy.latency) {
+        (Some(fixed), _) => (fixed, fixed),
+        (None, Latency::Ultra) => (FrameLength::Ms2_5, FrameLength::Ms10),
+        (None, _) => (FrameLength::Ms10, FrameLength::Ms60),
+    };
+    // One that takes no packets as long as the shortest allowed gets the longest that it does take.
+    let fits = move |length: &FrameLength| length.ms() <= longest;
+    let short = FrameLength::ALL.into_iter().rev().find(move |l| *l <= low && fits(l));
+    let low = short.unwrap_or(FrameLength::Ms2_5);
+    let high = high.max(low);
+    FrameLength::ALL
+        .into_iter()
+        .filter(move |length| (low..=high).contains(length) && (*length == low || fits(length)))
+}
+
+fn fecs(
+    policy: &Policy,
+    abilities: &Abilities,
+    path: &Path,
+    frame: FrameLength,
+) -> impl Iterator<Item = bool> + use<> {
+    let can = abilities.fec && frame >= FrameLength::Ms10;
+    let on = can && policy.fec.unwrap_or(path.lost > NO_LOSS);
+    let off = !can || policy.fec != Some(true);
+    [false, true].into_iter().filter(move |&fec| if fec { on } else { off })
+}
+
+fn dreds(
+    policy: &Policy,
+    abilities: &Abilities,
+    path: &Path,
+    frame: FrameLength,
+) -> impl Iterator<Item = u32> + use<> {
+    let can = abilities.dred && frame >= FrameLength::Ms10;
+    let wanted = path.lost > NO_LOSS;
+    let fixed = policy.dred_ms.map(|ms| if can { ms } else { 0 });
+    let free = DRED_MS.into_iter().filter(move |&ms| fixed.is_none() && (ms == 0 || (can && wanted)));
+    fixed.into_iter().chain(free)
+}
+
+/// Rates of Opus that fit beside the headers and the copy, or the one that is fixed.
+fn rates(
+    policy: &Policy,
+    abilities: &Abilities,
+    path: &Path,
+    frame: FrameLength,
+    red_distance: u8,
+) -> impl Iterator<Item = Bitrate> + use<> {
+    let wire = f64::from(policy.max_bitrate_bps()).min(path.limit_bps.unwrap_or(f64::INFINITY));
+    let shape =
+        Plan { frame, bitrate: Bitrate::MIN, fec: false, red_distance, dred_ms: 0, expected_loss_percent: 0 };
+    let copies = if red_distance > 0 { 2.0 } else { 1.0 };
+    let free = (wire - shape.wire_bps(abilities)) / copies + f64::from(Bitrate::MIN.bps());
+    let cap = abilities.max_bitrate.unwrap_or(Bitrate::MAX).bps();
+    let scale = demand(abilities);
+    let most = (free as u32).min(cap).min((64_000.0 * scale) as u32);
+    let fits = free >= f64::from(Bitrate::MIN.bps());
+    let fixed = policy.bitrate.map(|bitrate| bitrate.min(Bitrate::clamped(cap)));
+    let chosen = RATES_BPS
+        .into_iter()
+        .map(move |bps| (f64::from(bps) * scale) as u32)
+        .filter(move |&bps| bps < most)
+        .chain([most])
+        .filter(move |_| fits && fixed.is_none())
+        .map(Bitrate::clamped);
+    fixed.into_iter().chain(chosen)
+}
+
+/// How many times the bits of one voice what is coded takes.
+fn demand(abilities: &Abilities) -> f64 {
+    let stereo = if abilities.channels == Channels::Stereo { 1.6 } else { 1.0 };
+    let music = if abilities.mode == Mode::Music { 1.5 } else { 1.0 };
+    stereo * music
+}
+
+/// What the encoder is told, in percent. In-band redundancy is measured out by it, and below a few percent libopus
+/// sends none at all.
+fn expected_loss(path: &Path, fec: bool, dred_ms: u32) -> u8 {
+    if path.lost <= NO_LOSS || !(fec || dred_ms > 0) {
+        return 0;
+    }
+    (path.lost * 100.0).clamp(8.0, 30.0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn able() -> Abilities {
+        Abilities { red: true, dred: true, ..Abilities::plain(&SenderConfig::default()) }
+    }
+
+    fn lossy(lost: f64, burst: f64) -> Path {
+        Path { lost, burst, ..Path::default() }
+    }
+
+    /// Every combination of a coarse grid.
+    fn everything(mut check: impl FnMut(&Policy, &Abilities, &Path)) {
+        for latency in Latency::ALL {
+            for max in [0, 14_000, 24_000, 40_000, 64_000, 200_000, u32::MAX] {
+                for fixed in 0..6u32 {
+                    let policy = Policy {
+                        latency,
+                        max_bitrate_bps: Some(max),
+                        frame: (fixed == 1).then_some(FrameLength::Ms5),
+                        bitrate: (fixed == 2).then_some(Bitrate::MAX),
+                        fec: (fixed == 3).then_some(true),
+                        red_distance: (fixed == 4).then_some(200),
+                        dred_ms: (fixed == 5).then_some(5000),
+                    };
+                    for bits in 0..8u8 {
+                        let abilities = Abilities {
+                            fec: bits & 1 > 0,
+                            red: bits & 2 > 0,
+                            dred: bits & 4 > 0,
+                            max_ptime_ms: [None, Some(1), Some(20)][usize::from(bits % 3)],
+                            ..able()
+                        };
+                        for lost in [0.0, 0.03, 0.3, 1.0, f64::NAN] {
+                            let limit_bps = [None, Some(0.0), Some(40_000.0)][usize::from(bits % 3)];
+                            let path = Path { lost, burst: lost * 9.0, jitter_ms: 20.0, limit_bps };
+                            check(&policy, &abilities, &path);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_plan_leaves_its_limits_whatever_the_path_is_said_to_be() {
+        everything(|policy, abilities, path| {
+            let plan = Plan::best(policy, abilities, path);
+            let shown = || format!("{policy:?} {abilities:?} {path:?} {plan:?}");
+            assert!(plan.red_distance <= MAX_RED_DISTANCE, "{}", shown());
+            assert!(abilities.red || plan.red_distance == 0, "{}", shown());
+            assert!(abilities.dred || plan.dred_ms == 0, "{}", shown());
+            assert!(abilities.fec || !plan.fec, "{}", shown());
+            assert!(plan.expected_loss_percent <= 30, "{}", shown());
+            let longest = abilities.max_ptime_ms.map_or(60.0, f32::from).max(2.5);
+            assert!(plan.frame.ms() <= longest, "{}", shown());
+            let free = policy.frame.is_none() && policy.bitrate.is_none() && policy.red_distance.is_none();
+            if free && policy.latency != Latency::Ultra && abilities.max_ptime_ms.is_none() {
+                let wire = f64::from(policy.max_bitrate_bps()).min(path.limit_bps.unwrap_or(f64::INFINITY));
+                assert!(plan.wire_bps(abilities) <= wire.max(14_000.0) + 1.0, "{}", shown());
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_fixed_by_hand_stays() {
+        let policy = Policy {
+            frame: Some(FrameLength::Ms20),
+            bitrate: Bitrate::new(24_000),
+            fec: Some(false),
+            red_distance: Some(5),
+            dred_ms: Some(100),
+            ..Policy::default()
+        };
+        let plan = Plan::best(&policy, &able(), &lossy(0.1, 2.0));
+        assert_eq!((plan.frame, plan.bitrate.bps()), (FrameLength::Ms20, 24_000));
+        assert_eq!((plan.fec, plan.red_distance, plan.dred_ms), (false, 5, 100));
+    }
+
+    #[test]
+    fn nothing_is_sent_against_losses_that_there_are_not() {
+        for latency in Latency::ALL {
+            let plan = Plan::best(&Policy { latency, ..Policy::default() }, &able(), &Path::default());
+            assert_eq!((plan.fec, plan.red_distance, plan.dred_ms), (false, 0, 0), "{latency}");
+        }
+    }
+
+    #[test]
+    fn losses_are_answered_with_redundancy() {
+        for latency in [Latency::Low, Latency::Balanced, Latency::Robust] {
+            let plan = Plan::best(&Policy { latency, ..Policy::default() }, &able(), &lossy(0.1, 1.3));
+            assert!(plan.fec || plan.red_distance > 0 || plan.dred_ms > 0, "{latency}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn a_narrow_path_gets_longer_frames() {
+        let path = Path { limit_bps: Some(34_000.0), ..Path::default() };
+        let plan = Plan::best(&Policy::default(), &able(), &path);
+        assert!(plan.frame >= FrameLength::Ms20, "{plan:?}");
+        assert!(plan.wire_bps(&able()) <= 34_000.0);
+    }
+
+    #[test]
+    fn ultra_sends_short_frames() {
+        let policy = Policy { latency: Latency::Ultra, ..Policy::default() };
+        let plan = Plan::best(&policy, &able(), &Path::default());
+        assert!(plan.frame <= FrameLength::Ms5, "{plan:?}");
+        assert!(plan.bitrate.bps() >= 40_000, "{plan:?}");
+    }
+}

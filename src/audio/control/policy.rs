@@ -1,0 +1,53 @@
+//! What a caller wants of the sender.
+
+use super::Abilities;
+use crate::audio::{Bitrate, FrameLength, Latency};
+
+/// What is wanted of the sender, and what is fixed by hand. What is `None` follows the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// What delay is traded against.
+    pub latency: Latency,
+    /// The most that may be sent, in bits a second on the wire with every header; `None` for the
+    /// [latency's own](Policy::max_bitrate_bps).
+    pub max_bitrate_bps: Option<u32>,
+    /// How much sound goes into a packet.
+    pub frame: Option<FrameLength>,
+    /// What Opus may spend, redundancy inside its packets included.
+    pub bitrate: Option<Bitrate>,
+    /// Whether in-band error correction is sent.
+    pub fec: Option<bool>,
+    /// How many frames before its packet a copy was sent, 0 for no copies.
+    pub red_distance: Option<u8>,
+    /// How far back deep redundancy reaches, in milliseconds, 0 for none.
+    pub dred_ms: Option<u32>,
+}
+
+impl Policy {
+    /// The least that [`Policy::max_bitrate_bps`] may be: speech in long frames, and little of it.
+    pub const MIN_MAX_BITRATE_BPS: u32 = 14_000;
+
+    /// The most that may be sent, in bits a second on the wire: 64 kbit/s unless it was said otherwise, and more for
+    /// frames so short that their headers alone take as much.
+    pub fn max_bitrate_bps(&self) -> u32 {
+        let own = match (self.frame, self.latency) {
+            (Some(FrameLength::Ms2_5), _) | (None, Latency::Ultra) => 256_000,
+            (Some(FrameLength::Ms5), _) => 146_000,
+            _ => 64_000,
+        };
+        self.max_bitrate_bps.unwrap_or(own).max(Self::MIN_MAX_BITRATE_BPS)
+    }
+
+    /// Whether the headers of frames of the length that was fixed leave room for speech.
+    pub fn has_room(&self) -> bool {
+        let packets = self.frame.map_or(0, |frame| 48_000 / frame.samples() as u32);
+        let headers = packets * 8 * u32::from(Abilities::OVERHEAD_BYTES);
+        headers + Bitrate::MIN.bps() <= self.max_bitrate_bps()
+    }
+
+    /// What a millisecond of delay costs, in points of the mean opinion score. A percent of frames missed costs about
+    /// [0.18](super::quality); the receiver's [`Latency`] trades the same two.
+    pub(super) fn price_of_ms(&self) -> f64 {
+        0.18 / f64::from(self.latency.ms_per_percent())
+    }
+}

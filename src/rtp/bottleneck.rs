@@ -1,0 +1,239 @@
+//! What a path carries, found out from the reports on what it did carry.
+
+use std::time::{Duration, Instant};
+
+/// Round trip above the least one from which a queue is suspected, beside the jitter.
+const QUEUE: Duration = Duration::from_millis(60);
+/// A queue this long is one whatever the jitter.
+const LONG_QUEUE: Duration = Duration::from_millis(250);
+/// Reports with a queue, one after the other, that are believed: one alone may have met a stall.
+const REPORTS: u32 = 2;
+/// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
+const BELOW: f64 = 0.85;
+/// Time after a fall in which nothing rises.
+const HOLD: Duration = Duration::from_secs(5);
+/// Growth a second once the path is clear.
+const GROWTH: f64 = 1.04;
+/// The same near the rate that was too much last.
+const CAREFUL_GROWTH: f64 = 1.004;
+/// How long that rate is remembered.
+const MEMORY: Duration = Duration::from_secs(60);
+/// Loss from which a bottleneck without a queue is suspected.
+const SUSPECT_LOSS: f64 = 0.12;
+/// Loss at a lower rate, as a share of that before, below which the rate had to do with it.
+const LESS: f64 = 0.75;
+/// How long a lower rate is tried to see whether less is lost.
+const TRIAL: Duration = Duration::from_secs(4);
+/// Time until the next such trial where it was in vain.
+const NEXT_TRIAL: Duration = Duration::from_secs(60);
+/// Below this nothing is understood any more.
+pub const LEAST_BPS: f64 = 14_000.0;
+
+/// What one report says of the path's capacity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Delivery {
+    /// When the report came.
+    pub at: Instant,
+    /// What arrived, in bits a second on the wire.
+    pub delivered_bps: f64,
+    /// What was sent in the same time.
+    pub sent_bps: f64,
+    /// Share lost, 0 to 1.
+    pub lost: f64,
+    /// Round trip.
+    pub rtt: Option<Duration>,
+    /// Variation of the arrival times.
+    pub jitter: Duration,
+}
+
+/// Estimates the bottleneck of a path. Without signs of one there is none.
+///
+/// A bottleneck shows in a queue: the round trip grows, and what arrives is what it carries. One without a queue shows
+/// in losses alone; those are told from others by sending less for a while.
+#[derive(Debug, Clone, Default)]
+pub struct Bottleneck {
+    limit_bps: Option<f64>,
+    /// The least round trip of this window and of the one before it.
+    least: [Option<Duration>; 2],
+    window: Option<Instant>,
+    queued: u32,
+    held_until: Option<Instant>,
+    too_much: Option<(f64, Instant)>,
+    trial: Option<Trial>,
+    next_trial: Option<Instant>,
+    last: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    since: Instant,
+    loss_before: f64,
+    limit_before: Option<f64>,
+}
+
+/// The least round trip is that of the last 30 to 60 s.
+const WINDOW: Duration = Duration::from_secs(30);
+
+impl Bottleneck {
+    /// What may be sent, in bits a second on the wire; `None` when there is no known limit.
+    pub fn limit_bps(&self) -> Option<f64> {
+        self.limit_bps
+    }
+
+    /// Takes in what a report says. `most_bps` is the rate beyond which no limit matters.
+    pub fn handle_delivery(&mut self, delivery: &Delivery, most_bps: f64) {
+        let seconds = self
+            .last
+            .map_or(1.0, |last| delivery.at.saturating_duration_since(last).as_secs_f64().clamp(0.0, 10.0));
+        self.last = Some(delivery.at);
+        if self.is_queued(delivery) {
+            self.queued += 1;
+        } else {
+            self.queued = 0;
+        }
+        if self.queued >= REPORTS {
+            self.fall(delivery);
+        } else if !self.on_trial(delivery) && self.queued == 0 {
+            self.rise(delivery.at, seconds, most_bps);
+        }
+    }
+
+    fn is_queued(&mut self, delivery: &Delivery) -> bool {
+        let Some(rtt) = delivery.rtt else { return false };
+        if self.window.is_none_or(|since| delivery.at.saturating_duration_since(since) > WINDOW) {
+            self.window = Some(delivery.at);
+            // A path that was full for the whole window would seem to have no queue: the old window stays then.
+            if self.queued == 0 {
+                self.least = [self.least[1], None];
+            }
+        }
+        self.least[1] = Some(self.least[1].map_or(rtt, |least| least.min(rtt)));
+        let least = self.least.into_iter().flatten().min().unwrap_or(rtt);
+        let queue = rtt.saturating_sub(least);
+        queue > LONG_QUEUE.max(delivery.jitter * 4) || queue > QUEUE + delivery.jitter * 3
+    }
+
+    fn fall(&mut self, delivery: &Delivery) {
+        if self.held_until.is_some_and(|until| delivery.at + HOLD - Duration::from_secs(2) < until) {
+            return;
+        }
+        let carried = delivery.delivered_bps.min(delivery.sent_bps);
+        let before = self.limit_bps.unwrap_or(f64::INFINITY).min(delivery.sent_bps);
+        self.too_much = Some((before, delivery.at));
+        self.limit_bps = Some((BELOW * carried.min(before)).max(LEAST_BPS));
+        self.held_until = Some(delivery.at + HOLD);
+        self.trial = None;
+    }
+
+    /// Sends less for a while where much is lost. `true` while that goes on.
+    fn on_trial(&mut self, delivery: &Delivery) -> bool {
+        if let Some(trial) = self.trial {
+            if delivery.at.saturating_duration_since(trial.since) < TRIAL {
+                return true;
+            }
+            self.end_trial(trial, delivery);
+            return self.trial.is_some();
+        }
+        let may = self.next_trial.is_none_or(|at| at <= delivery.at);
+        if delivery.lost < SUSPECT_LOSS || !may {
+            return false;
+        }
+        self.trial =
+            Some(Trial { since: delivery.at, loss_before: delivery.lost, limit_before: self.limit_bps });
+        self.too_much = Some((delivery.sent_bps, delivery.at));
+        self.limit_bps = Some((BELOW * delivery.delivered_bps.min(delivery.sent_bps)).max(LEAST_BPS));
+        true
+    }
+
+    fn end_trial(&mut self, trial: Trial, delivery: &Delivery) {
+        self.trial = None;
+        if delivery.lost >= LESS * trial.loss_before {
+            // As much is lost of less: that is not a matter of the rate.
+            self.limit_bps = trial.limit_before;
+            self.next_trial = Some(delivery.at + NEXT_TRIAL);
+        } else if delivery.lost >= SUSPECT_LOSS / 2.0 {
+            // The right way, but not yet far enough.
+            self.trial = Some(Trial { since: delivery.at, loss_before: delivery.lost, ..trial });
+            self.limit_bps = Some((BELOW * delivery.delivered_bps.min(delivery.sent_bps)).max(LEAST_BPS));
+        } else {
+            self.held_until = Some(delivery.at + HOLD);
+        }
+    }
+
+    /// A round trip that was measured outside of the reports, on a path that may be empty still.
+    pub fn handle_round_trip(&mut self, rtt: Duration) {
+        self.least[1] = Some(self.least[1].map_or(rtt, |least| least.min(rtt)));
+    }
+
+    fn rise(&mut self, now: Instant, seconds: f64, most_bps: f64) {
+        let Some(limit) = self.limit_bps else { return };
+        if self.held_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let near = self
+            .too_much
+            .is_some_and(|(bps, at)| now.saturating_duration_since(at) < MEMORY && limit > 0.8 * bps);
+        let limit = limit * if near { CAREFUL_GROWTH } else { GROWTH }.powf(seconds);
+        self.limit_bps = (limit < most_bps).then_some(limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a path of `capacity` bits a second with a queue of `queue_ms`, one report a second; gives the limits.
+    fn run(capacity: f64, queue_ms: f64, loss: f64, seconds: u64) -> Vec<f64> {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let most = 64_000.0;
+        let mut bottleneck = Bottleneck::default();
+        let mut queue = 0.0;
+        (0..seconds)
+            .map(|second| {
+                let sent = bottleneck.limit_bps().unwrap_or(most).min(most);
+                let wanted = queue + 1000.0 * (sent - capacity) / capacity;
+                let dropped = (wanted - queue_ms).max(0.0) / 1000.0 * capacity / sent;
+                queue = wanted.clamp(0.0, queue_ms);
+                let delivery = Delivery {
+                    at: start + Duration::from_secs(second),
+                    delivered_bps: sent * (1.0 - dropped.min(1.0)) * (1.0 - loss),
+                    sent_bps: sent,
+                    lost: (loss + dropped).min(1.0),
+                    rtt: Some(Duration::from_secs_f64((40.0 + queue) / 1000.0)),
+                    jitter: Duration::from_millis(3),
+                };
+                bottleneck.handle_delivery(&delivery, most);
+                bottleneck.limit_bps().unwrap_or(most)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_path_with_room_has_no_limit() {
+        assert!(run(1e6, 300.0, 0.0, 60).iter().all(|&limit| limit == 64_000.0));
+    }
+
+    #[test]
+    fn a_narrow_path_is_found_in_seconds_and_kept_below() {
+        let limits = run(40_000.0, 300.0, 0.0, 120);
+        assert!(limits[12] < 40_000.0, "{limits:?}");
+        let later = &limits[20..];
+        let full = later.iter().filter(|&&limit| limit > 41_000.0).count();
+        assert!(full < later.len() / 10, "{later:?}");
+        assert!(later.iter().sum::<f64>() / later.len() as f64 > 28_000.0, "{later:?}");
+    }
+
+    #[test]
+    fn a_narrow_path_without_a_queue_is_found_by_sending_less() {
+        let limits = run(40_000.0, 5.0, 0.0, 40);
+        assert!(limits[10] < 40_000.0, "{limits:?}");
+    }
+
+    #[test]
+    fn losses_that_have_nothing_to_do_with_the_rate_do_not_hold_it_down() {
+        let limits = run(1e6, 300.0, 0.2, 60);
+        let low = limits.iter().filter(|&&limit| limit < 64_000.0).count();
+        assert!(low < 15, "{limits:?}");
+    }
+}

@@ -1,0 +1,154 @@
+//! How much a path loses, and in how long bursts, from receiver reports alone.
+
+use super::ReceiverReport;
+
+/// Packets over which losses are remembered: about ten seconds of 10 ms frames.
+const MEMORY_PACKETS: f64 = 1000.0;
+/// Packets over which a rise shows.
+const QUICK_PACKETS: f64 = 150.0;
+/// Lost packets that are as good as none known: a mean burst is told from its guess only beyond them.
+const GUESS_WEIGHT: f64 = 12.0;
+/// Bursts where nothing is known yet: a little more than independent losses.
+const GUESSED_BURST: f64 = 1.3;
+/// Longer bursts look like outages, which no redundancy repairs in time.
+const MAX_BURST: f64 = 12.0;
+/// A report that covers more packets than this follows a gap, and says nothing of the present.
+const MAX_PACKETS: u64 = 4000;
+
+/// Share lost and mean burst, as a Gilbert model has them.
+///
+/// A report tells how many of how many packets were lost, not which. But bursts make these counts vary: for a Gilbert
+/// model of mean burst `b` the variance of the count is about `2b - 1` times that of independent losses. So the spread
+/// of the counts gives the length of the bursts.
+#[derive(Debug, Clone, Default)]
+pub struct LossEstimate {
+    last: Option<(u64, u64)>,
+    quick: Average,
+    slow: Average,
+    /// Sums of squared deviations of the counts, and of what they would be without bursts.
+    deviation: f64,
+    expected: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Average {
+    lost: f64,
+    packets: f64,
+}
+
+impl Average {
+    fn observe(&mut self, lost: f64, packets: f64, memory: f64) {
+        let kept = (-packets / memory).exp();
+        self.lost = self.lost * kept + lost;
+        self.packets = self.packets * kept + packets;
+    }
+
+    /// The share lost, with `prior` packets that came through before anything was known.
+    fn share(self, prior: f64) -> f64 {
+        self.lost / (self.packets + prior).max(1.0)
+    }
+}
+
+impl LossEstimate {
+    /// Takes a report in. Returns how many packets it covers and how many of them were lost; `None` for the first and
+    /// for one that does not go on from the one before it.
+    pub fn handle_report(&mut self, report: &ReceiverReport) -> Option<(u64, u64)> {
+        let (highest, lost) = self.last.replace((report.highest, report.lost))?;
+        let packets = report.highest.checked_sub(highest).filter(|n| (1..=MAX_PACKETS).contains(n))?;
+        // Late packets and duplicates can lower the count (RFC 3550, section 6.4.1).
+        let lost = report.lost.saturating_sub(lost).min(packets);
+        let (n, k) = (packets as f64, lost as f64);
+        let before = if self.slow.packets > 0.0 { self.slow.share(0.0) } else { k / n };
+        self.quick.observe(k, n, QUICK_PACKETS);
+        self.slow.observe(k, n, MEMORY_PACKETS);
+        let share = 0.5 * (before + self.slow.share(0.0));
+        let kept = (-n / (4.0 * MEMORY_PACKETS)).exp();
+        self.deviation = self.deviation * kept + (k - n * share).powi(2);
+        self.expected = self.expected * kept + n * share * (1.0 - share);
+        Some((packets, lost))
+    }
+
+    /// Share of the packets lost, 0 to 1: quick to rise and slow to fall.
+    pub fn share(&self) -> f64 {
+        self.quick.share(20.0).max(self.slow.share(0.0)).clamp(0.0, 1.0)
+    }
+
+    /// Mean length of a burst in packets, 1 or more.
+    pub fn burst(&self) -> f64 {
+        let dispersion =
+            (self.deviation + GUESS_WEIGHT * (2.0 * GUESSED_BURST - 1.0)) / (self.expected + GUESS_WEIGHT);
+        ((dispersion + 1.0) / 2.0).clamp(1.0, MAX_BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Reports on a Gilbert model: every second over 100 packets.
+    fn estimate(share: f64, burst: f64, seconds: u64) -> LossEstimate {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let at = Instant::now();
+        let mut state = 88_172_645_463_325_252u64;
+        let mut unit = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let leave = 1.0 / burst;
+        let enter = leave * share / (1.0 - share);
+        let (mut bad, mut lost) = (false, 0);
+        let mut estimate = LossEstimate::default();
+        for second in 0..seconds {
+            for _ in 0..100 {
+                bad = if bad { unit() >= leave } else { unit() < enter };
+                lost += u64::from(bad);
+            }
+            let report = ReceiverReport {
+                at: at + Duration::from_secs(second),
+                highest: (second + 1) * 100,
+                lost,
+                jitter: Duration::ZERO,
+                rtt: None,
+            };
+            estimate.handle_report(&report);
+        }
+        estimate
+    }
+
+    #[test]
+    fn independent_losses_and_bursts_are_told_apart() {
+        let lone = estimate(0.1, 1.0 / 0.9, 40);
+        assert!((lone.share() - 0.1).abs() < 0.05, "{}", lone.share());
+        assert!(lone.burst() < 1.9, "{}", lone.burst());
+        let bursts = estimate(0.1, 4.0, 40);
+        assert!((2.5..7.0).contains(&bursts.burst()), "{}", bursts.burst());
+    }
+
+    #[test]
+    fn a_path_that_loses_nothing_has_no_share_and_the_guessed_burst() {
+        let clean = estimate(1e-9, 1.0, 30);
+        assert_eq!(clean.share(), 0.0);
+        assert!((clean.burst() - GUESSED_BURST).abs() < 1e-6);
+    }
+
+    #[test]
+    fn counts_that_jump_or_go_back_are_not_taken_for_losses() {
+        let mut estimate = estimate(1e-9, 1.0, 5);
+        let liar = |highest, lost| ReceiverReport {
+            #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+            at: Instant::now(),
+            highest,
+            lost,
+            jitter: Duration::ZERO,
+            rtt: None,
+        };
+        assert_eq!(estimate.handle_report(&liar(u64::MAX, u64::MAX)), None);
+        assert_eq!(estimate.handle_report(&liar(10, 5)), None);
+        assert_eq!(estimate.handle_report(&liar(20, 3)), Some((10, 0)));
+        assert!(estimate.share() <= 1.0);
+    }
+}

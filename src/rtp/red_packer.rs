@@ -1,0 +1,139 @@
+//! The sending side of RED: which older frame travels along with each new one (RFC 2198).
+
+use super::Samples;
+use super::red::{self, MAX_BLOCK_BYTES, MAX_OFFSET};
+
+/// The furthest copy, in frames. Opus frames are 2.5 ms long at the least, and the offset reaches 341 ms; further back
+/// than this a receiver would have to wait longer than anybody wants to.
+pub const MAX_RED_DISTANCE: u8 = 16;
+/// Frames that are remembered.
+const REMEMBERED: usize = MAX_RED_DISTANCE as usize;
+
+/// Packs each frame together with the one sent a fixed number of frames before it.
+///
+/// A copy of the frame just before repairs single losses and costs one frame of waiting; one from further back repairs
+/// bursts as long as the distance, and costs as many frames of waiting. Allocates when it is made, and never again.
+#[derive(Debug, Clone)]
+pub struct RedPacker {
+    frames: Box<[Remembered; REMEMBERED]>,
+    /// Frames packed or passed over so far.
+    count: usize,
+    out: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    timestamp: u64,
+    len: usize,
+    bytes: [u8; MAX_BLOCK_BYTES],
+}
+
+impl Default for RedPacker {
+    fn default() -> RedPacker {
+        let empty = Remembered { timestamp: 0, len: 0, bytes: [0; MAX_BLOCK_BYTES] };
+        RedPacker {
+            frames: Box::new([empty; REMEMBERED]),
+            count: 0,
+            // Two blocks, the primary of any length, and their headers.
+            out: Vec::with_capacity(2 * MAX_BLOCK_BYTES + 512),
+        }
+    }
+}
+
+impl RedPacker {
+    /// Remembers a frame and gives the RED payload for it: with a copy of the frame `distance` before it, or alone
+    /// where there is none that fits. `payload_type` is that of the blocks, `timestamp` counts samples at 48 kHz.
+    ///
+    /// A frame too long for a block is sent, but never repeated.
+    pub fn pack(&mut self, payload_type: u8, distance: u8, timestamp: u64, frame: &[u8]) -> &[u8] {
+        let distance = usize::from(distance.min(MAX_RED_DISTANCE)).min(self.count);
+        let older = (distance > 0)
+            .then(|| &self.frames[(self.count - distance) % REMEMBERED])
+            .map(|old| (Samples(timestamp.saturating_sub(old.timestamp) as i64), old))
+            .filter(|(age, old)| old.len > 0 && !age.is_empty() && *age <= MAX_OFFSET);
+        self.out.clear();
+        let written = match &older {
+            Some((age, old)) => {
+                red::write(payload_type, &[(*age, &old.bytes[..old.len])], frame, &mut self.out)
+            }
+            None => red::write(payload_type, &[], frame, &mut self.out),
+        };
+        debug_assert!(written.is_ok(), "what does not fit was left out");
+        self.remember(timestamp, frame);
+        &self.out
+    }
+
+    /// Remembers a frame that is sent without RED, so that a later one can repeat it.
+    pub fn remember(&mut self, timestamp: u64, frame: &[u8]) {
+        let slot = &mut self.frames[self.count % REMEMBERED];
+        slot.timestamp = timestamp;
+        slot.len = if frame.len() <= MAX_BLOCK_BYTES { frame.len() } else { 0 };
+        slot.bytes[..slot.len].copy_from_slice(&frame[..slot.len]);
+        self.count += 1;
+    }
+
+    /// Forgets every frame: what follows is another stream of sound.
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Bytes that RED adds to a packet with one copy, beside the copy itself.
+    pub const HEADER_BYTES: usize = 5;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(n: u64) -> [u8; 3] {
+        [n as u8, 1, 2]
+    }
+
+    fn packed(packer: &mut RedPacker, distance: u8, n: u64) -> (Vec<(i64, Vec<u8>)>, Vec<u8>) {
+        let payload = packer.pack(111, distance, n * 480, &frame(n)).to_vec();
+        let blocks = red::parse(&payload).unwrap();
+        let older = blocks.redundant().iter().map(|b| (b.offset.0, payload[b.bytes.clone()].to_vec()));
+        (older.collect(), payload[blocks.primary().bytes.clone()].to_vec())
+    }
+
+    #[test]
+    fn each_packet_repeats_the_frame_that_is_the_distance_before_it() {
+        for distance in 1..=MAX_RED_DISTANCE {
+            let mut packer = RedPacker::default();
+            for n in 0..40 {
+                let (older, primary) = packed(&mut packer, distance, n);
+                let reach = u64::from(distance).min(n);
+                let expected = (reach > 0).then(|| (reach as i64 * 480, frame(n - reach).to_vec()));
+                assert_eq!(older, expected.into_iter().collect::<Vec<_>>(), "{distance} {n}");
+                assert_eq!(primary, frame(n));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_distance_a_packet_carries_its_own_frame_alone() {
+        let mut packer = RedPacker::default();
+        packed(&mut packer, 1, 0);
+        assert!(packed(&mut packer, 0, 1).0.is_empty());
+    }
+
+    #[test]
+    fn what_lies_behind_a_pause_is_too_old_to_repeat() {
+        let mut packer = RedPacker::default();
+        packed(&mut packer, 1, 0);
+        assert!(packed(&mut packer, 1, 100).0.is_empty());
+        packer.clear();
+        assert!(packed(&mut packer, 1, 101).0.is_empty());
+    }
+
+    #[test]
+    fn frames_too_long_for_a_block_are_sent_once() {
+        let mut packer = RedPacker::default();
+        let long = [7; 1275];
+        assert_eq!(packer.pack(111, 1, 0, &long).len(), 1276);
+        assert_eq!(packer.pack(111, 1, 480, &[1]).len(), 2);
+        let fits = [7; MAX_BLOCK_BYTES];
+        packer.pack(111, 1, 960, &fits);
+        assert_eq!(packer.pack(111, 1, 1440, &long).len(), MAX_BLOCK_BYTES + 1275 + RedPacker::HEADER_BYTES);
+    }
+}
