@@ -216,7 +216,7 @@ impl Receiver {
     pub fn stats(&mut self) -> ReceiverStats {
         let jitter = self.jitter.stats();
         let sound = self.sound.counts();
-        let frames = jitter.frames() - self.reported.frames();
+        let frames = jitter.frames_primary - self.reported.frames_primary;
         let waited_us = jitter.waited_us - self.reported.waited_us;
         self.reported = jitter;
         ReceiverStats {
@@ -235,6 +235,8 @@ impl Receiver {
             restarts: jitter.restarts,
             undecodable: sound.undecodable,
             playout_delay_ms: waited_us as f32 / 1000.0 / frames.max(1) as f32,
+            resampler_delay_ms: self.drift.delay_ms(),
+            frame_ms: self.jitter.frame().ms() as f32,
             target_ms: self.jitter.target().ms() as f32,
             drift_ppm: self.drift.ppm() as f32,
             level_dbov: self.level.dbov(),

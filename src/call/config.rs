@@ -1,6 +1,7 @@
 //! What one call is made of: certificate, randomness, audio, direction.
 
 use std::fmt;
+use std::time::{Instant, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -19,6 +20,27 @@ pub struct CallConfig {
     pub audio: AudioOffer,
     /// Which way audio flows, seen from here.
     pub direction: Direction,
+    /// What time it is, for telling the other side when our voice was captured; `None` keeps it to ourselves.
+    pub wall_clock: Option<WallClock>,
+}
+
+/// What a wall clock showed at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WallClock {
+    /// The moment.
+    pub at: Instant,
+    /// What it showed.
+    pub time: SystemTime,
+}
+
+impl WallClock {
+    /// What it shows at another moment.
+    pub(super) fn when(&self, at: Instant) -> SystemTime {
+        match at.checked_duration_since(self.at) {
+            Some(after) => self.time + after,
+            None => self.time.checked_sub(self.at.duration_since(at)).unwrap_or(self.time),
+        }
+    }
 }
 
 /// What this side offers about its audio: Opus at 48 kHz, with these wishes.

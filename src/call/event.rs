@@ -34,6 +34,8 @@ pub enum CallEvent {
     Stats(CallStats),
     /// The other side reported on what we send: about once a second, or as often as it likes to.
     Report(rtp::ReceiverReport),
+    /// The other side said what time it is there.
+    SenderClock(rtp::SenderClock),
     /// The other side named a host by a multicast-DNS name; resolve it and hand the address to
     /// [`Call::add_remote_address`](super::Call::add_remote_address), or ignore it: the call goes on.
     UnresolvedHost {

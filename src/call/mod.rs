@@ -26,7 +26,7 @@ mod transport;
 mod trickle;
 
 pub use certificate::Certificate;
-pub use config::{AudioOffer, CallConfig, Direction, Entropy};
+pub use config::{AudioOffer, CallConfig, Direction, Entropy, WallClock};
 pub use error::CallError;
 pub use event::{CallEvent, CallStats, DtlsVersion, IceState, Negotiated, SelectedPair};
 pub use session::{AudioFrame, Call, Role, Transmit};

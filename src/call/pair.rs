@@ -127,6 +127,7 @@ pub fn config(certificate: &Certificate, seed: u8) -> CallConfig {
         entropy: Entropy([seed; 32]),
         audio: AudioOffer::default(),
         direction: Direction::Both,
+        wall_clock: None,
     }
 }
 

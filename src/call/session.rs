@@ -116,7 +116,7 @@ impl Call {
         let credentials = config.entropy.credentials(0);
         let salt = config.entropy.rtp_salt();
         Self {
-            transport: Transport::new(&config.certificate, &credentials, &config.audio, salt, now),
+            transport: Transport::new(&config, &credentials, salt, now),
             negotiation: Negotiation::new(credentials, invited),
             addresses: Addresses::default(),
             id,
@@ -379,6 +379,7 @@ impl Call {
                 }
                 Happening::Stats(stats) => self.tell(CallEvent::Stats(stats)),
                 Happening::Report(report) => self.tell(CallEvent::Report(report)),
+                Happening::SenderClock(clock) => self.tell(CallEvent::SenderClock(clock)),
                 Happening::Closed => {
                     self.end(EndReason::HungUp(Side::Them), Some(HangupReason::Normal), now);
                 }

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsVersion as Dtls;
@@ -17,14 +17,14 @@ use str0m::error::SdpError;
 use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
+use str0m::rtp::{AbsCaptureTime, Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::stats::{MediaEgressStats, PeerStats};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
 use super::nomination::nominating;
 use super::session::{AudioFrame, Transmit};
 use super::{
-    AudioOffer, CallError, CallStats, Certificate, DtlsVersion, IceState, description, dtls, timing,
+    AudioOffer, CallConfig, CallError, CallStats, DtlsVersion, IceState, WallClock, description, dtls, timing,
 };
 use crate::ice::Credentials;
 use crate::ice::stun::Key;
@@ -35,6 +35,10 @@ use crate::sdp::gate::Remote;
 /// congestion control: its feedback alone would be twenty packets a second.
 const AUDIO_LEVEL_ID: u8 = 1;
 const MID_ID: u8 = 4;
+const CAPTURE_TIME_ID: u8 = 5;
+
+/// How often packets say when they were captured: the extension takes 12 bytes, and what lies between is interpolated.
+const CAPTURE_TIME_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Rounds of retransmitted checks before a pair is given up. A pair that worked must outlive a break that the
 /// call itself still hopes to bridge, so this covers most of [`timing::RECONNECT_LIMIT`].
@@ -58,6 +62,7 @@ pub(super) enum Happening {
     Packet(rtp::Packet),
     Stats(CallStats),
     Report(rtp::ReceiverReport),
+    SenderClock(rtp::SenderClock),
     /// The other side said goodbye in DTLS.
     Closed,
     /// Beyond repair.
@@ -78,29 +83,26 @@ pub(super) struct Transport {
     sequence: u64,
     timestamp_offset: u32,
     stats: CallStats,
+    wall_clock: Option<WallClock>,
+    /// When a packet is to say when it was captured.
+    capture_time_due: Instant,
     transmits: VecDeque<Transmit>,
     happenings: VecDeque<Happening>,
 }
 
 impl Transport {
     /// `salt` hides where sequence numbers and timestamps begin (RFC 3550 section 5.1).
-    pub(super) fn new(
-        certificate: &Certificate,
-        credentials: &Credentials,
-        audio: &AudioOffer,
-        salt: [u8; 8],
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(call: &CallConfig, credentials: &Credentials, salt: [u8; 8], now: Instant) -> Self {
         let mut config = RtcConfig::new()
             .set_rtp_mode(true)
             .set_crypto_provider(dtls::crypto_provider().into())
-            .set_dtls_cert(certificate.dtls().clone())
+            .set_dtls_cert(call.certificate.dtls().clone())
             .set_dtls_version(Dtls::Auto)
             .set_local_ice_credentials(creds(credentials))
             .set_extension_map(extensions())
             .set_rtcp_report_interval_audio(timing::REPORT_INTERVAL)
             .set_stats_interval(Some(timing::REPORT_INTERVAL));
-        *config.codec_config() = codecs(audio);
+        *config.codec_config() = codecs(&call.audio);
         config.set_initial_stun_rto(timing::CHECK_RTO);
         config.set_max_stun_rto(timing::CHECK_INTERVAL);
         config.set_max_stun_retransmits(CHECK_RETRANSMITS);
@@ -120,6 +122,8 @@ impl Transport {
             sequence: u64::from(u16::from_be_bytes([s0, s1]) >> 1),
             timestamp_offset: u32::from_be_bytes(t),
             stats: CallStats::default(),
+            wall_clock: call.wall_clock,
+            capture_time_due: now,
             transmits: VecDeque::new(),
             happenings: VecDeque::new(),
         };
@@ -182,7 +186,19 @@ impl Transport {
                     _ => DtlsVersion::V1_2,
                 })
             }
-            Event::RtpPacket(packet) => Happening::Packet(self.on_packet(packet)),
+            Event::RtpPacket(packet) => {
+                self.on_capture_time(&packet);
+                Happening::Packet(self.on_packet(packet))
+            }
+            Event::SenderFeedback(feedback) => {
+                let captured_us = unix_us(feedback.sender_info.ntp_time);
+                Happening::SenderClock(rtp::SenderClock {
+                    at: feedback.received_at,
+                    timestamp: feedback.sender_info.rtp_time.numer() as u32,
+                    captured_us,
+                    sent_us: Some(captured_us),
+                })
+            }
             Event::PeerStats(stats) => {
                 self.on_peer_stats(&stats);
                 Happening::Stats(self.stats)
@@ -207,6 +223,16 @@ impl Transport {
             format: if is_red { rtp::PayloadFormat::Red } else { rtp::PayloadFormat::Opus },
             payload: packet.payload,
         }
+    }
+
+    fn on_capture_time(&mut self, packet: &RtpPacket) {
+        let Some(captured) = packet.header.ext_vals.abs_capture_time else { return };
+        self.happenings.push_back(Happening::SenderClock(rtp::SenderClock {
+            at: packet.timestamp,
+            timestamp: packet.header.timestamp,
+            captured_us: unix_us(captured.capture_time),
+            sent_us: None,
+        }));
     }
 
     fn on_peer_stats(&mut self, stats: &PeerStats) {
@@ -383,23 +409,34 @@ impl Transport {
             rtp::PayloadFormat::Red => self.red_payload_type(),
         };
         let Some((mid, payload_type)) = self.mid.zip(payload_type) else { return false };
+        let abs_capture_time = self.capture_time(frame.captured_at.min(now), now);
         let sequence = self.sequence.into();
         let time = (frame.timestamp as u32).wrapping_add(self.timestamp_offset);
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
-        let levels =
-            ExtensionValues { audio_level: Some(frame.level_dbov.clamp(-127, 0)), ..Default::default() };
         let captured_at = frame.captured_at.min(now);
+        let extensions = ExtensionValues {
+            audio_level: Some(frame.level_dbov.clamp(-127, 0)),
+            abs_capture_time,
+            ..Default::default()
+        };
         stream.write_rtp(
             RtpWrite::new(payload_type, sequence, time, captured_at, frame.payload)
                 .marker(frame.starts_talk)
-                .ext_vals(levels),
+                .ext_vals(extensions),
         );
         self.sequence += 1;
         self.stats.packets_sent += 1;
         self.stats.payload_bytes_sent += frame.payload.len() as u64;
         self.tick(now);
         true
+    }
+
+    /// When the packet at hand was captured, if it is to say so.
+    fn capture_time(&mut self, captured_at: Instant, now: Instant) -> Option<AbsCaptureTime> {
+        let wall_clock = self.wall_clock.filter(|_| self.capture_time_due <= now)?;
+        self.capture_time_due = now + CAPTURE_TIME_INTERVAL;
+        Some(AbsCaptureTime { capture_time: wall_clock.when(captured_at), clock_offset: None })
     }
 
     /// The payload type that was agreed for Opus.
@@ -484,6 +521,7 @@ fn extensions() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(AUDIO_LEVEL_ID, Extension::AudioLevel);
     map.set(MID_ID, Extension::RtpMid);
+    map.set(CAPTURE_TIME_ID, Extension::AbsoluteCaptureTime);
     map
 }
 
@@ -498,6 +536,14 @@ fn codecs(audio: &AudioOffer) -> CodecConfig {
         params
     });
     CodecConfig::new_from_payload_params(without_feedback.collect())
+}
+
+/// Microseconds since 1970.
+fn unix_us(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+    }
 }
 
 fn ice_state(state: IceConnectionState) -> IceState {

@@ -155,6 +155,14 @@ impl Downlink {
         f32::from(self.level.dbov())
     }
 
+    /// How long sound waits in the ring before the output (ms).
+    pub(super) fn ring_ms(&self) -> f32 {
+        match &self.output {
+            Some(Output::Device(output)) => output.queued().as_secs_f32() * 1000.0,
+            Some(Output::Paced(_)) | None => 0.0,
+        }
+    }
+
     /// Samples that a device asked for in vain.
     pub(super) fn underruns(&self) -> u64 {
         match &self.output {

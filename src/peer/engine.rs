@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::call::{Call, CallConfig, Certificate, Entropy};
+use crate::call::{Call, CallConfig, Certificate, Entropy, WallClock};
 use crate::net::websocket::SignalThread;
 use crate::net::{EventLoop, Wake, interfaces};
 use crate::signaling::{
@@ -243,6 +243,7 @@ impl Engine {
             entropy: Entropy(random()),
             audio: super::negotiation::offer(&self.config),
             direction: self.config.direction,
+            wall_clock: Some(WallClock { at: Instant::now(), time: SystemTime::now() }),
         }
     }
 

@@ -254,6 +254,30 @@ pub struct Stats {
     pub path_burst: f32,
     /// What the path to the other side is thought to carry, headers included (bit/s); none: no limit is known.
     pub path_limit_bps: Option<u32>,
+    /// The delay of what we hear, by stage.
+    pub delay: DelayStages,
     /// The pair in use, `local -> remote`, with kinds.
     pub pair: Option<String>,
+}
+
+/// Where the delay of what we hear comes from, stage by stage, all in milliseconds; and how long our own voice waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct DelayStages {
+    /// How long our own frames wait, complete, before they are sent.
+    pub capture_ms: f32,
+    /// Filling a frame, there, and the look-ahead of the encoder.
+    pub framing_ms: f32,
+    /// From the complete frame there to its arrival here; none until the other side has said what time it is.
+    pub network_ms: Option<f32>,
+    /// How far `network_ms` may be off, either way: half of the least round trip. Nothing of it where the path takes as
+    /// long one way as the other.
+    pub network_error_ms: Option<f32>,
+    /// From arrival to playout.
+    pub jitter_buffer_ms: f32,
+    /// In the resampler behind the decoder.
+    pub decoder_ms: f32,
+    /// In the ring before the output.
+    pub ring_ms: f32,
+    /// From mouth to ear: all of them but the first, and without what sound devices add.
+    pub total_ms: Option<f32>,
 }

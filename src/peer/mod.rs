@@ -46,6 +46,6 @@ pub use config::{AtEnd, DEFAULT_SERVER, PeerConfig};
 pub use demo::DemoArgs;
 pub use ends::Ends;
 pub use error::PeerError;
-pub use event::{PeerEvent, Stats, TimedEvent};
+pub use event::{DelayStages, PeerEvent, Stats, TimedEvent};
 pub use exit_code::Exit;
 pub use handle::{Events, Peer};

@@ -174,8 +174,9 @@ impl Session {
                 if let Some(rtt) = stats.rtt {
                     self.uplink.handle_round_trip(rtt);
                 }
-                self.statistics.on_call_stats(stats);
+                self.statistics.on_call_stats(stats, Instant::now());
             }
+            CallEvent::SenderClock(clock) => self.statistics.on_sender_clock(&clock),
             CallEvent::Report(report) => {
                 let followed = self.uplink.handle_report(&report);
                 tell_refusal(followed, reporter);
@@ -202,7 +203,10 @@ impl Session {
     fn on_negotiated(&mut self, negotiated: &Negotiated, reporter: &mut Reporter) {
         let config = negotiation::sender_config(&self.wishes, negotiated);
         tell_refusal(self.uplink.reconfigure(&config, negotiated), reporter);
-        reporter.tell(negotiation::event(self.uplink.config(), negotiated));
+        // Error correction was agreed upon, whether or not it is sent at present.
+        let fec = config.fec;
+        let now = crate::audio::SenderConfig { fec, ..self.uplink.config().clone() };
+        reporter.tell(negotiation::event(&now, negotiated));
     }
 
     /// Encodes what was captured and renders what is due.

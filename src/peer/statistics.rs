@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audio::SAMPLE_RATE;
+use crate::audio::{ReceiverStats, SAMPLE_RATE};
 use crate::call::{CallStats, SelectedPair};
-use crate::rtp::Packet;
+use crate::rtp::{OneWayDelay, OpusPacketInfo, Packet, PayloadFormat, Samples, SenderClock, red};
 
-use super::Stats;
 use super::downlink::Downlink;
 use super::uplink::Uplink;
+use super::{DelayStages, Stats};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -20,6 +20,7 @@ pub(super) struct Statistics {
     call: CallStats,
     jitter: Jitter,
     losses: Losses,
+    one_way: OneWayDelay,
     pair: Option<SelectedPair>,
     previous: Snapshot,
 }
@@ -49,14 +50,20 @@ impl Statistics {
     pub(super) fn on_packet(&mut self, packet: &Packet) {
         self.jitter.on_packet(packet);
         self.losses.on_packet(packet);
+        if let Some(frame) = frame_of(packet) {
+            self.one_way.handle_packet(packet.timestamp, frame, packet.arrival);
+        }
     }
 
     pub(super) fn on_pair(&mut self, pair: SelectedPair) {
         self.pair = Some(pair);
     }
 
-    pub(super) fn on_call_stats(&mut self, stats: CallStats) {
+    pub(super) fn on_call_stats(&mut self, stats: CallStats, now: Instant) {
         self.call = stats;
+        if let Some(rtt) = stats.rtt {
+            self.one_way.handle_round_trip(rtt, now);
+        }
     }
 
     /// The figures, if a second is over.
@@ -82,6 +89,7 @@ impl Statistics {
         let call = &self.call;
         let since = self.previous.at.unwrap_or(started);
         let rate = |bytes: u64| (bytes as f64 * 8.0 / (now - since).as_secs_f64().max(1e-3)) as u64;
+        let delay = self.delay(&receiver, uplink, downlink);
         let (plan, path) = (uplink.controller().plan(), uplink.controller().path());
         let rendered = receiver.total_samples.saturating_sub(self.previous.rendered);
         let concealed = receiver.concealed_samples.saturating_sub(self.previous.concealed);
@@ -118,6 +126,7 @@ impl Statistics {
             path_loss_percent: (path.lost * 100.0) as f32,
             path_burst: path.burst as f32,
             path_limit_bps: path.limit_bps.map(|bps| bps as u32),
+            delay,
             pair: self.pair.map(|pair| {
                 format!(
                     "{} {} -> {} {}",
@@ -128,6 +137,31 @@ impl Statistics {
                 )
             }),
         })
+    }
+}
+
+impl Statistics {
+    /// Takes in what the other side said of its clock.
+    pub(super) fn on_sender_clock(&mut self, clock: &SenderClock) {
+        self.one_way.handle_sender_clock(clock);
+    }
+
+    fn delay(&self, receiver: &ReceiverStats, uplink: &Uplink, downlink: &Downlink) -> DelayStages {
+        // What every Opus encoder looks ahead, and what the restricted mode for short frames does.
+        let look_ahead_ms = if receiver.frame_ms < 10.0 { 2.5 } else { 6.5 };
+        let one_way = self.one_way.get();
+        let stages = DelayStages {
+            capture_ms: uplink.capture_ms(),
+            framing_ms: receiver.frame_ms + look_ahead_ms,
+            network_ms: one_way.map(|delay| delay.ms),
+            network_error_ms: one_way.map(|delay| delay.error_ms),
+            jitter_buffer_ms: receiver.playout_delay_ms,
+            decoder_ms: receiver.resampler_delay_ms,
+            ring_ms: downlink.ring_ms(),
+            total_ms: None,
+        };
+        let here = stages.framing_ms + stages.jitter_buffer_ms + stages.decoder_ms + stages.ring_ms;
+        DelayStages { total_ms: stages.network_ms.map(|network| network + here), ..stages }
     }
 }
 
@@ -157,6 +191,15 @@ impl Losses {
         let expected = self.stream.map_or(0, |(_, first)| (self.highest + 1).saturating_sub(first));
         self.earlier + expected.saturating_sub(self.received)
     }
+}
+
+/// How much sound a packet holds.
+fn frame_of(packet: &Packet) -> Option<Samples> {
+    let opus = match packet.format {
+        PayloadFormat::Opus => &packet.payload[..],
+        PayloadFormat::Red => &packet.payload[red::parse(&packet.payload).ok()?.primary().bytes.clone()],
+    };
+    OpusPacketInfo::parse(opus).map(|info| info.duration)
 }
 
 /// Interarrival jitter as RFC 3550, section 6.4.1 and appendix A.8, defines it.

@@ -25,6 +25,9 @@ const MAX_BEHIND: Duration = Duration::from_millis(500);
 /// Packets of a silence that is left out that are sent all the same: they tell the other side that it is one.
 const QUIET_PACKETS: u32 = 2;
 
+/// Frames over which their waiting is averaged.
+const CAPTURE_FRAMES: f32 = 50.0;
+
 pub(super) struct Uplink {
     input: Option<Input>,
     sender: Sender,
@@ -33,6 +36,7 @@ pub(super) struct Uplink {
     opus: Option<(u8, bool)>,
     /// Packets of the present silence.
     quiet: u32,
+    capture_ms: f32,
     at_end: AtEnd,
     /// Samples per channel taken from a paced input, and when the first of them was spoken.
     pace: Option<(Instant, u64)>,
@@ -55,6 +59,7 @@ impl Uplink {
             controller: Controller::new(config.policy, abilities),
             opus: None,
             quiet: 0,
+            capture_ms: 0.0,
             at_end: config.at_end,
             pace: None,
             told_start: false,
@@ -179,6 +184,9 @@ impl Uplink {
         }
         while let Some(frame) = self.sender.poll_frame() {
             self.level = frame.level;
+            let complete = frame.captured_at + duration_of(u64::from(frame.samples));
+            let waited_ms = now.saturating_duration_since(complete).as_secs_f32() * 1000.0;
+            self.capture_ms += (waited_ms - self.capture_ms) / CAPTURE_FRAMES;
             self.quiet = if frame.dtx { self.quiet + 1 } else { 0 };
             if self.quiet <= QUIET_PACKETS {
                 self.controller.on_sent(frame.payload.len());
@@ -258,6 +266,11 @@ impl Uplink {
             self.pace = self.pace.or(Some((now, 0)));
             reporter.tell(PeerEvent::InputEnded {});
         }
+    }
+
+    /// How long frames wait of late, complete, before they are sent (ms).
+    pub(super) fn capture_ms(&self) -> f32 {
+        self.capture_ms
     }
 
     /// Loudness of the latest frame (dBov).

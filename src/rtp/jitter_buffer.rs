@@ -538,9 +538,11 @@ impl JitterBuffer {
         self.note_phase(unplayed);
         self.note_gap(head, gap);
         let heard_us = self.pull.now_us + unplayed.real.us();
-        self.stats.waited_us += (heard_us - self.clock_us(frame.arrival)).max(0) as u64;
         match frame.copy {
-            Copy::Primary => self.stats.frames_primary += 1,
+            Copy::Primary => {
+                self.stats.frames_primary += 1;
+                self.stats.waited_us += (heard_us - self.clock_us(frame.arrival)).max(0) as u64;
+            }
             Copy::Redundant => self.stats.frames_redundant += 1,
         }
         self.play =

@@ -7,7 +7,8 @@
 //! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
 //! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
 //! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing;
-//! - [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path.
+//! - [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path;
+//! - [`OneWayDelay`]: how long packets are under way, by two clocks that do not agree.
 
 mod abs_capture_time;
 mod audio_level;
@@ -18,6 +19,7 @@ pub mod fuzz;
 mod histogram;
 mod jitter_buffer;
 mod loss;
+mod one_way;
 mod packet;
 pub mod red;
 mod red_packer;
@@ -36,6 +38,7 @@ pub use bottleneck::{Bottleneck, Delivery, LEAST_BPS};
 pub use decision::{Decision, Steering, Unplayed};
 pub use jitter_buffer::JitterBuffer;
 pub use loss::LossEstimate;
+pub use one_way::{OneWay, OneWayDelay, SenderClock};
 pub use packet::{Packet, PayloadFormat};
 pub use red_packer::{MAX_RED_DISTANCE, RedPacker};
 pub use report::ReceiverReport;

@@ -19,7 +19,7 @@ pub struct JitterStats {
     pub frames_dred: u64,
     /// Gaps in media time that nothing filled, in samples.
     pub lost_samples: u64,
-    /// Sum over all decoded frames of the time from arrival to playout, in microseconds.
+    /// Sum over all frames decoded from their own packets of the time from arrival to playout, in microseconds.
     pub waited_us: u64,
     /// Times that the stream began again: another source, or a jump of its clock.
     pub restarts: u64,

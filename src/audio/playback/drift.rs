@@ -86,6 +86,11 @@ impl Drift {
         self.learnt * 1e6
     }
 
+    /// What it adds to the delay, in milliseconds.
+    pub(crate) fn delay_ms(&self) -> f32 {
+        if self.engaged { DELAY as f32 / 48.0 } else { 0.0 }
+    }
+
     /// Runs what was just heard through the resampler, so that it is in the middle of it when it takes over.
     fn engage(&mut self, line: &Line) {
         self.resampler.reset();

@@ -33,6 +33,10 @@ pub struct ReceiverStats {
     pub undecodable: u64,
     /// Mean time from a frame's arrival to its playout, over the frames since the last call, in milliseconds.
     pub playout_delay_ms: f32,
+    /// What the resampler adds to that, in milliseconds; nothing as long as the clocks agree.
+    pub resampler_delay_ms: f32,
+    /// Length of the frames that come, in milliseconds.
+    pub frame_ms: f32,
     /// Delay that is aimed at, above the fastest packets', in milliseconds.
     pub target_ms: f32,
     /// Difference of the sender's clock to ours as it was learnt, in parts per million.

@@ -194,3 +194,56 @@ fn before_anything_comes_there_is_silence_of_any_length() {
     }
     assert_eq!(receiver.poll_playout(), None);
 }
+
+/// Mean delay of the network by the sender's reports, whose clock shows something else, over the packets of a scene.
+fn one_way_ms(frame: FrameLength, packets: u64, delay_ms: impl Fn(u64) -> Option<f64>, back_ms: f64) -> f64 {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
+    let start = Instant::now();
+    let at = |ms: f64| start + Duration::from_micros((ms * 1000.0) as u64);
+    let their_us = |ms: f64| 1_700_000_000_000_000 + (ms * 1000.0) as i64;
+    let mut one_way = crate::rtp::OneWayDelay::default();
+    let length = Samples::from(frame.samples());
+    let mut least = f64::INFINITY;
+    for n in 0..packets {
+        let spoken_ms = n as f64 * length.ms();
+        let timestamp = RtpTimestamp((1 << 32) + n * length.0 as u64);
+        let Some(delay) = delay_ms(n) else { continue };
+        let arrival = at(spoken_ms + length.ms() + delay);
+        least = least.min(delay);
+        if n % (1000 / length.ms() as u64) == 0 {
+            one_way.handle_round_trip(Duration::from_secs_f64((least + back_ms) / 1000.0), arrival);
+            one_way.handle_sender_clock(&crate::rtp::SenderClock {
+                at: arrival,
+                timestamp: timestamp.wire(),
+                captured_us: their_us(spoken_ms),
+                sent_us: Some(their_us(spoken_ms + length.ms())),
+            });
+        }
+        one_way.handle_packet(timestamp, length, arrival);
+    }
+    f64::from(one_way.get().expect("there were reports").ms)
+}
+
+#[test]
+fn the_delay_by_stage_adds_up_to_what_is_measured_from_outside() {
+    let source = voice_like(8 * 48_000);
+    for (frame, look_ahead_ms) in
+        [(FrameLength::Ms20, 6.5), (FrameLength::Ms10, 6.5), (FrameLength::Ms5, 2.5)]
+    {
+        for jitter_ms in [0.0, 12.0] {
+            let path = |n: u64| Some(30.0 + jitter_ms * ((n * 7919 % 100) as f64 / 100.0));
+            let heard = Scene::of(frame, 120).run(&source, path);
+            let measured: Vec<f64> = (3..7).map(|second| heard.delay(&source, f64::from(second)).0).collect();
+            let measured = measured.iter().sum::<f64>() / measured.len() as f64;
+            let packets = source.len() as u64 / frame.samples() as u64;
+            let network_ms = one_way_ms(frame, packets, path, 30.0);
+            let stats = heard.stats;
+            let stages = f64::from(frame.ms())
+                + look_ahead_ms
+                + network_ms
+                + f64::from(stats.playout_delay_ms + stats.resampler_delay_ms);
+            let shown = format!("{frame} ms, jitter {jitter_ms}: {stages:.1} told, {measured:.1} measured");
+            assert!((stages - measured).abs() < 3.0, "{shown}");
+        }
+    }
+}

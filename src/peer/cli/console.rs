@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use crate::peer::{PeerEvent, Stats, TimedEvent};
+use crate::peer::{DelayStages, PeerEvent, Stats, TimedEvent};
 use crate::signaling::PeerId;
 
 /// Quietest level that the meter shows (dBov).
@@ -164,16 +164,30 @@ fn sentence(event: &PeerEvent) -> Option<String> {
 
 fn status_line(stats: &Stats, them: &str) -> String {
     format!(
-        "{}  you {}  {them} {}  delay {:.0} ms  jitter {:.1} ms  rtt {}  loss {:.1} %  concealed {:.1} %  {} kbit/s",
+        "{}  you {}  {them} {}  delay {}  jitter {:.1} ms  rtt {}  loss {:.1} %  concealed {:.1} %  {} kbit/s",
         clock(stats.call_ms),
         meter(stats.input_level_dbov),
         meter(stats.output_level_dbov),
-        stats.playout_delay_ms,
+        delay(&stats.delay),
         stats.jitter_ms,
         stats.rtt_ms.map_or("-".into(), |ms| format!("{ms:.1} ms")),
         percent(stats.packets_lost, stats.packets_lost + stats.packets_received),
         stats.concealed_percent,
         stats.send_bps / 1000,
+    )
+}
+
+/// From mouth to ear, and where it comes from; before that is known, what the jitter buffer adds.
+fn delay(stages: &DelayStages) -> String {
+    let (Some(total), Some(network), Some(error)) =
+        (stages.total_ms, stages.network_ms, stages.network_error_ms)
+    else {
+        return format!("{:.0} ms in the buffer", stages.jitter_buffer_ms);
+    };
+    let out = stages.decoder_ms + stages.ring_ms;
+    format!(
+        "{total:.0} ms (frame {:.0}, network {network:.0}±{error:.0}, buffer {:.0}, out {out:.0})",
+        stages.framing_ms, stages.jitter_buffer_ms,
     )
 }
 
