@@ -518,6 +518,11 @@ impl JitterBuffer {
 
     /// Makes up for `wait` from the end of what is real, or for the rest of the pull if that is shorter.
     fn conceal(&mut self, mut head: Head, unplayed: Unplayed, wait: Samples) -> Decision<'_> {
+        if head.made_up.is_empty() && !head.quiet {
+            // Here the frame would have been needed. Were this place not noted, a frame that is late by a part of a
+            // pull each time would seem to be in time for the pull after it.
+            self.note_phase(unplayed);
+        }
         let short = self.pull.wanted - unplayed.real;
         if unplayed.made_up < wait.min(short) {
             let samples = CONCEALMENT.min(self.frame);
