@@ -16,6 +16,9 @@ use super::histogram::{BIN_US, Histogram};
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
 /// frame's cost falls due however small the lateness.
 const EVENT_SHARE: f32 = 0.4;
+/// At most this share of the frames is given up, whatever delay costs: a receiver that finds a path too slow to wait for
+/// would be silent for good.
+const MAX_MISSED: f32 = 0.5;
 /// Kept above the computed optimum: scheduling of our own threads, and the width of a bin.
 const MARGIN_US: i64 = 700;
 /// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
@@ -114,6 +117,9 @@ impl Target {
         let (mut best_us, mut best_cost) = (self.floor_us, f32::INFINITY);
         let mut base_us = None;
         for (index, (edge_us, share)) in self.delays.downwards().enumerate() {
+            if later > MAX_MISSED {
+                break;
+            }
             let base = *base_us.get_or_insert(edge_us);
             self.later.push(area);
             let beyond = if index >= frame_bins { self.later[index - frame_bins] } else { 0.0 };
@@ -188,6 +194,16 @@ mod tests {
             target.observe(200, FRAME);
         }
         assert!(target.us() < 5_000, "after four seconds: {}", ms(target.us()));
+    }
+
+    #[test]
+    fn a_path_that_has_become_much_slower_is_waited_for_however_dear_delay_is() {
+        let mut target = Target::new(TargetSettings { ms_per_percent: 2.0, ..Default::default() });
+        target.restart(0, 2000);
+        for n in 0..500 {
+            target.observe(if n < 100 { 200 } else { 380_000 }, FRAME);
+        }
+        assert!((380_000..382_000).contains(&target.us()), "{}", target.us());
     }
 
     #[test]
