@@ -20,6 +20,7 @@ pub mod control;
 pub mod device;
 mod error;
 mod fader;
+pub mod fuzz;
 mod level;
 pub mod opus;
 pub mod pcm;
