@@ -2,7 +2,8 @@
 //!
 //! Two [`Recording`]s on one clock go in. [`align`] finds when each spoken stretch was heard, which is the
 //! mouth-to-ear delay over time ([`DelayTrack`]); [`Similarity`] says how alike the two are, [`find_dropouts`] and
-//! [`find_jumps`] what was lost, repeated or left out, [`Level`] how loud it is, and [`CallPlot`] draws it all as SVG.
+//! [`find_jumps`] what was lost, repeated or left out, [`Level`] how loud it is, and [`CallPlot`] draws it all as SVG. [`PlayoutPlot`]
+//! draws what a receiver did: arrivals, target, delay and concealment over time.
 //!
 //! ```
 //! use handset::measure::{Recording, Search, Similarity, align};
@@ -30,6 +31,8 @@ mod band;
 mod correlate;
 mod dropout;
 mod level;
+mod paper;
+mod playout_plot;
 mod plot;
 mod recording;
 mod similarity;
@@ -37,6 +40,7 @@ mod similarity;
 pub use align::{DelayTrack, Search, Window, align};
 pub use dropout::{Dropout, Jump, Place, find_dropouts, find_jumps};
 pub use level::Level;
+pub use playout_plot::{PlayoutMoment, PlayoutPlot};
 pub use plot::{CallPlot, Mark};
 pub use recording::Recording;
 pub use similarity::Similarity;

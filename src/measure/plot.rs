@@ -2,25 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::paper::{Axis, FOOT, HEAD, INNER, LEFT, begin, frame, number, text};
 use super::{DelayTrack, Dropout, Recording};
 
-const WIDTH: f64 = 1_000.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 20.0;
-const INNER: f64 = WIDTH - LEFT - RIGHT;
-const HEAD: f64 = 82.0;
 const WAVE_HEIGHT: f64 = 110.0;
 const DELAY_HEIGHT: f64 = 170.0;
 const BETWEEN: f64 = 34.0;
-const FOOT: f64 = 46.0;
-
-/// Colours for a light page and a dark one. Text and lines are chosen for contrast on both.
-const STYLE: &str = "\
-svg{--paper:#fff;--ink:#1f2328;--dim:#656d76;--grid:#d8dee4;--sent:#2f6fb3;--heard:#2e8555;--delay:#b35900;--lost:#cf222e}\
-@media(prefers-color-scheme:dark){svg{--paper:#0d1117;--ink:#e6edf3;--dim:#9198a1;--grid:#30363d;--sent:#6cb0f5;--heard:#56d090;--delay:#f0a04b;--lost:#ff7b72}}\
-text{font:12px system-ui,sans-serif;fill:var(--dim)}.title{font-size:16px;font-weight:600;fill:var(--ink)}.name{font-weight:600}\
-.grid{stroke:var(--grid);stroke-width:1}.frame{stroke:var(--dim);stroke-width:1;fill:none}\
-.mark{stroke:var(--dim);stroke-width:1;stroke-dasharray:3 3}.line{stroke:var(--delay);stroke-width:1;fill:none;opacity:.55}";
 
 /// A moment worth a dashed line, such as `first audio`.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,16 +44,7 @@ impl CallPlot<'_> {
         let tops = [HEAD, HEAD + WAVE_HEIGHT + BETWEEN, HEAD + 2.0 * (WAVE_HEIGHT + BETWEEN)];
         let bottom = tops[2] + DELAY_HEIGHT;
         let mut svg = String::new();
-        let height = bottom + FOOT;
-        _ = writeln!(
-            svg,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
-             <title>{title}</title><style>{STYLE}</style>\
-             <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"var(--paper)\"/>",
-            title = escape(self.title),
-        );
-        text(&mut svg, LEFT, 26.0, "title", "start", self.title);
-        text(&mut svg, LEFT, 46.0, "", "start", self.subtitle);
+        begin(&mut svg, bottom + FOOT, self.title, self.subtitle);
         for dropout in self.dropouts {
             let delay_ms = self.track.around(dropout.from_ms).into_iter().flatten().next();
             for (top, later_ms) in [(tops[0], Some(0.0)), (tops[1], delay_ms)] {
@@ -113,10 +91,7 @@ impl CallPlot<'_> {
             let (x, y) = (time.x(window.spoken_ms), delay.x(window.delay_ms));
             _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"var(--delay)\"/>");
         }
-        _ = writeln!(
-            svg,
-            "<rect class=\"frame\" x=\"{LEFT}\" y=\"{top}\" width=\"{INNER}\" height=\"{DELAY_HEIGHT}\"/>"
-        );
+        frame(svg, top, DELAY_HEIGHT);
         if self.track.matched().next().is_none() {
             text(svg, LEFT + INNER / 2.0, top + DELAY_HEIGHT / 2.0, "", "middle", "nothing matched");
         }
@@ -136,39 +111,6 @@ impl CallPlot<'_> {
             _ = writeln!(svg, "<path class=\"mark\" d=\"M{x:.1} {:.1}V{bottom:.1}\"/>", tops[0]);
             text(svg, x + 4.0, tops[0] + 12.0, "", "start", &mark.label);
         }
-    }
-}
-
-/// A linear scale from values to places on the paper.
-struct Axis {
-    from: f64,
-    to: f64,
-    start: f64,
-    end: f64,
-}
-
-impl Axis {
-    /// The place of a value; one outside the scale is put on its edge.
-    fn x(&self, value: f64) -> f64 {
-        let part = ((value - self.from) / (self.to - self.from)).clamp(0.0, 1.0);
-        self.start + if part.is_finite() { part } else { 0.0 } * (self.end - self.start)
-    }
-
-    /// About `count` round values on the scale.
-    fn ticks(&self, count: f64) -> Vec<f64> {
-        let rough = ((self.to - self.from) / count).max(1e-3);
-        let decade = 10f64.powf(rough.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade).into_iter().find(|step| *step >= rough);
-        let step = step.unwrap_or(10.0 * decade);
-        let first = (self.from / step).ceil();
-        // A scale has a handful of ticks; the bound is for ends that are not finite.
-        (0..32).map(|index| (first + f64::from(index)) * step).take_while(|tick| *tick <= self.to).collect()
-    }
-
-    /// Round values counted from the start of the scale.
-    fn relative_ticks(&self) -> Vec<f64> {
-        Axis { from: 0.0, to: self.to - self.from, start: 0.0, end: 1.0 }.ticks(10.0)
     }
 }
 
@@ -196,10 +138,7 @@ fn wave(svg: &mut String, recording: &Recording, time: &Axis, top: f64, name: &s
         _ = write!(path, "M{:.0} {y:.1}v{height:.1}", LEFT + pixel as f64);
     }
     _ = writeln!(svg, "<path stroke=\"var(--{name})\" fill=\"none\" d=\"{path}\"/>");
-    _ = writeln!(
-        svg,
-        "<rect class=\"frame\" x=\"{LEFT}\" y=\"{top}\" width=\"{INNER}\" height=\"{WAVE_HEIGHT}\"/>"
-    );
+    frame(svg, top, WAVE_HEIGHT);
 }
 
 fn shade(svg: &mut String, from: f64, to: f64, top: f64) {
@@ -210,38 +149,9 @@ fn shade(svg: &mut String, from: f64, to: f64, top: f64) {
     );
 }
 
-fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, text: &str) {
-    _ = writeln!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{}</text>",
-        escape(text)
-    );
-}
-
-/// Without a needless fraction.
-fn number(value: f64) -> String {
-    let rounded = (value * 100.0).round() / 100.0;
-    format!("{}", rounded + 0.0)
-}
-
-fn escape(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).fold(
-        String::with_capacity(text.len()),
-        |mut out, letter| {
-            match letter {
-                '&' => out.push_str("&amp;"),
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '"' => out.push_str("&quot;"),
-                _ => out.push(letter),
-            }
-            out
-        },
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::paper::is_balanced;
     use super::super::voice::speak;
     use super::super::{Search, align, find_dropouts};
     use super::*;
@@ -260,20 +170,6 @@ mod tests {
             marks: &marks,
         }
         .svg()
-    }
-
-    /// Every element that was opened is closed, in order.
-    fn is_balanced(svg: &str) -> bool {
-        let mut open = Vec::new();
-        for tag in svg.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or("")) {
-            let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or("");
-            match (tag.starts_with('/'), tag.ends_with('/')) {
-                (true, _) if open.pop() != Some(name) => return false,
-                (false, false) => open.push(name),
-                _ => {}
-            }
-        }
-        open.is_empty()
     }
 
     #[test]
@@ -319,13 +215,5 @@ mod tests {
         let nothing = Recording::new(vec![], 48_000, f64::NAN);
         let svg = draw(&nothing, &nothing, "");
         assert!(is_balanced(&svg));
-    }
-
-    #[test]
-    fn ticks_are_round_and_few() {
-        let axis = |from, to| Axis { from, to, start: 0.0, end: 1.0 };
-        assert_eq!(axis(0.0, 48.0).ticks(5.0), [0.0, 10.0, 20.0, 30.0, 40.0]);
-        assert_eq!(axis(-12.0, 31.0).ticks(5.0), [-10.0, 0.0, 10.0, 20.0, 30.0]);
-        assert!(axis(0.0, f64::INFINITY).ticks(5.0).len() <= 32);
     }
 }
