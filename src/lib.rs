@@ -2,7 +2,8 @@
 //!
 //! The rooms, from the inside out (see `ARCHITECTURE.md` for threads, queues and invariants):
 //!
-//! - pure, no I/O, always built: [`sdp`], [`ice`], [`rtp`], [`signaling`], [`relay`], [`sim`], [`measure`];
+//! - pure, no I/O, always built: [`sdp`], [`ice`], [`rtp`], [`signaling`], [`relay`], [`sim`], [`trace`],
+//!   [`measure`];
 //! - sans-IO machines over the codecs: [`call`] (feature `call`), [`audio`] (feature `audio`);
 //! - the edge, where sockets, threads and clocks live: [`net`], [`peer`], [`switchboard`].
 //!
@@ -16,6 +17,7 @@ pub mod rtp;
 pub mod sdp;
 pub mod signaling;
 pub mod sim;
+pub mod trace;
 
 #[cfg(feature = "audio")]
 pub mod audio;

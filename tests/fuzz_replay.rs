@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use handset::{ice, relay, rtp, sdp, signaling};
+use handset::{ice, relay, rtp, sdp, signaling, trace};
 
 /// A target's name, the folder of its seeds, and its body.
 type Target = (&'static str, &'static str, fn(&[u8]));
@@ -30,14 +30,22 @@ const TARGETS: &[Target] = &[
     ("relay_packets", "relay_packets", relay::fuzz::packets),
     ("relay_model", "relay_model", relay::fuzz::model),
     ("rtp_extension", "rtp_extension", rtp::fuzz::header_extension),
+    ("trace", "trace", trace::fuzz::trace),
+    ("capture", "capture", trace::fuzz::capture),
+    ("red", "red", rtp::fuzz::red),
+    ("red_write", "red_write", rtp::fuzz::red_write),
+    ("receiver_slots", "receiver", rtp::fuzz::jitter_buffer),
+    #[cfg(feature = "audio")]
+    ("receiver", "receiver", handset::audio::fuzz::receiver),
 ];
 
 /// Targets whose bodies need crates that only the fuzz workspace has, or a feature of this one:
 /// `fuzz/src` replays theirs.
-const ELSEWHERE: &[&str] = if cfg!(feature = "call") {
-    &["sdp_engine", "sdp_differential"]
-} else {
-    &["sdp_engine", "sdp_differential", "sdp_call", "call_whole"]
+const ELSEWHERE: &[&str] = match (cfg!(feature = "call"), cfg!(feature = "audio")) {
+    (true, true) => &["sdp_engine", "sdp_differential"],
+    (true, false) => &["sdp_engine", "sdp_differential", "receiver"],
+    (false, true) => &["sdp_engine", "sdp_differential", "sdp_call", "call_whole"],
+    (false, false) => &["sdp_engine", "sdp_differential", "sdp_call", "call_whole", "receiver"],
 };
 
 fn fuzz_folder() -> PathBuf {

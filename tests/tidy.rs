@@ -11,18 +11,19 @@ const MAX_LINES: usize = 800;
 const BANNED_NAMES: [&str; 7] = ["util", "utils", "common", "helper", "helpers", "misc", "manager"];
 
 /// Which rooms a room may import. What is not listed here is no room.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("sdp", &[]),
     ("ice", &[]),
     ("rtp", &[]),
     ("signaling", &[]),
     ("measure", &[]),
     ("sim", &["rtp"]),
+    ("trace", &["rtp"]),
     ("audio", &["rtp"]),
     ("call", &["sdp", "ice", "rtp", "signaling"]),
     ("relay", &["ice"]),
     ("net", &["ice", "signaling", "relay"]),
-    ("peer", &["sdp", "ice", "rtp", "signaling", "measure", "sim", "audio", "call", "relay", "net"]),
+    ("peer", &["sdp", "ice", "rtp", "signaling", "measure", "sim", "trace", "audio", "call", "relay", "net"]),
     ("switchboard", &["signaling", "net", "relay", "ice"]),
     ("bin", &["peer", "switchboard"]),
 ];
