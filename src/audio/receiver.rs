@@ -214,11 +214,17 @@ impl Receiver {
 
     /// Counts since the beginning, and what holds now. The mean playout delay is that since the last call.
     pub fn stats(&mut self) -> ReceiverStats {
+        let stats = self.peek_stats();
+        self.reported = self.jitter.stats();
+        stats
+    }
+
+    /// The same, and the mean playout delay goes on as if nobody had asked.
+    pub fn peek_stats(&self) -> ReceiverStats {
         let jitter = self.jitter.stats();
         let sound = self.sound.counts();
         let frames = jitter.frames_primary - self.reported.frames_primary;
         let waited_us = jitter.waited_us - self.reported.waited_us;
-        self.reported = jitter;
         ReceiverStats {
             received: jitter.received,
             discarded: jitter.discarded,

@@ -9,6 +9,8 @@ use crate::audio::device::{SinkSpec, SourceSpec};
 use crate::call::Direction;
 use crate::signaling::PeerId;
 
+use super::TraceSpec;
+
 /// Where a peer looks for its switchboard unless told otherwise.
 pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:8080/ws";
 
@@ -38,6 +40,8 @@ pub struct PeerConfig {
     pub ring_limit: Duration,
     /// The local addresses to use; empty: all usable ones.
     pub bind: Vec<IpAddr>,
+    /// Where what each call goes through is written down.
+    pub trace: Option<TraceSpec>,
 }
 
 /// How long the other side may ring unless told otherwise: about ten rings.
@@ -58,6 +62,7 @@ impl PeerConfig {
             auto_answer: false,
             ring_limit: DEFAULT_RING_LIMIT,
             bind: Vec::new(),
+            trace: None,
         }
     }
 }

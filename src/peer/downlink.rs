@@ -145,6 +145,11 @@ impl Downlink {
         }
     }
 
+    /// What renders.
+    pub(super) fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
     /// Counts since the beginning; the mean delay is that since the last call.
     pub(super) fn stats(&mut self) -> ReceiverStats {
         self.receiver.stats()

@@ -101,7 +101,7 @@ fn output_error(source: crate::audio::Error) -> PeerError {
 }
 
 /// `heard.wav`, `heard-2.wav`, ...: a second call does not write over the first one's recording.
-fn numbered(path: &std::path::Path, number: u32) -> std::path::PathBuf {
+pub(super) fn numbered(path: &std::path::Path, number: u32) -> std::path::PathBuf {
     if number < 2 {
         return path.to_owned();
     }

@@ -15,6 +15,7 @@ use crate::signaling::{
 };
 
 use super::handle::Command;
+use super::recorder::Recorder;
 use super::session::{Parts, Session, add_candidates};
 use super::{Ends, Exit, PeerConfig, PeerError, PeerEvent, TimedEvent};
 
@@ -51,6 +52,8 @@ pub(super) struct Engine {
     /// Whom to call as soon as we are registered.
     wanted: Option<PeerId>,
     session: Option<Session>,
+    /// Calls so far: the number of the next one's trace.
+    calls: u32,
     /// The one whose call crossed ours and survived: taken without asking.
     crossed_with: Option<PeerId>,
     leaving: Option<Leaving>,
@@ -81,6 +84,7 @@ impl Engine {
             EventLoop::new().map_err(|source| PeerError::System { what: "make the event loop", source })?;
         let wake = net.wake();
         ends.check(&config, &wake)?;
+        config.trace.as_ref().map_or(Ok(()), Recorder::check)?;
         let certificate = Certificate::generate()?;
         let mut reporter = Reporter { started: Instant::now(), on_event };
         reporter.tell_at(started(&config), reporter.started);
@@ -98,6 +102,7 @@ impl Engine {
             registration: Registration::Out,
             wanted: None,
             session: None,
+            calls: 0,
             crossed_with: None,
             leaving: None,
         };
@@ -187,7 +192,9 @@ impl Engine {
         let addresses = self.bind_sockets();
         add_candidates(&mut call, &addresses, now);
         let wake = self.net.wake();
-        let parts = Parts { id, peer: to, ends: &mut self.ends, config: &self.config, wake: &wake };
+        self.calls += 1;
+        let (ends, config, number) = (&mut self.ends, &self.config, self.calls);
+        let parts = Parts { id, peer: to, ends, config, wake: &wake, number };
         match Session::outgoing(call, parts, now) {
             Ok(session) => {
                 session.announce(&mut self.reporter);
@@ -220,9 +227,10 @@ impl Engine {
         add_candidates(&mut call, &addresses, now);
         let crossed = self.crossed_with.take().is_some_and(|other| other == from);
         let wake = self.net.wake();
-        let parts =
-            Parts { id: id.clone(), peer: from, ends: &mut self.ends, config: &self.config, wake: &wake };
-        match Session::incoming(call, parts) {
+        self.calls += 1;
+        let (ends, config, number) = (&mut self.ends, &self.config, self.calls);
+        let parts = Parts { id: id.clone(), peer: from, ends, config, wake: &wake, number };
+        match Session::incoming(call, parts, now) {
             Ok(mut session) => {
                 session.announce(&mut self.reporter);
                 if crossed || self.config.auto_answer {

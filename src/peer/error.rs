@@ -1,6 +1,7 @@
 //! Why a peer could not be started.
 
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -30,6 +31,14 @@ pub enum PeerError {
         /// What the system said.
         source: io::Error,
     },
+    /// The trace cannot be written.
+    #[error("--trace: cannot write {}: {source}", .path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The call could not be begun, or no certificate be made.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -43,6 +52,7 @@ impl PeerError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Audio { .. } => Exit::Audio,
+            Self::Trace { .. } => Exit::File,
             Self::System { .. } | Self::Call(_) => Exit::Internal,
             Self::Server(SignalError::Address { .. }) => Exit::Usage,
             Self::Server(_) => Exit::Internal,

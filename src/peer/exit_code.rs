@@ -30,7 +30,7 @@ pub enum Exit {
     NoMedia = 10,
     /// An audio device or file cannot be used.
     Audio = 11,
-    /// A file of ours (events, recording) cannot be written.
+    /// A file of ours (events, trace, plot) cannot be written, or one to be replayed cannot be read.
     File = 12,
 }
 
@@ -49,7 +49,7 @@ impl Exit {
         (Self::Lost, "the call was cut: the other side is gone or no path is left"),
         (Self::NoMedia, "no media: bad session description, no path, or no encryption"),
         (Self::Audio, "an audio device or file cannot be used"),
-        (Self::File, "a file cannot be written"),
+        (Self::File, "a file cannot be written, or is not what it should be"),
     ];
 }
 

@@ -13,6 +13,7 @@ use crate::signaling::{CallId, ClientMessage, DeclineReason, HangupReason, PeerI
 use super::downlink::Downlink;
 use super::engine::Reporter;
 use super::negotiation::{self, end_of};
+use super::recorder::Recorder;
 use super::statistics::Statistics;
 use super::uplink::Uplink;
 use super::{Ends, PeerConfig, PeerError, PeerEvent};
@@ -29,6 +30,7 @@ pub(super) struct Session {
     wishes: crate::audio::SenderConfig,
     connected_at: Option<Instant>,
     ended: Option<EndReason>,
+    recorder: Option<Recorder>,
 }
 
 /// What a session is made of, beside its call.
@@ -38,6 +40,8 @@ pub(super) struct Parts<'a> {
     pub(super) ends: &'a mut Ends,
     pub(super) config: &'a PeerConfig,
     pub(super) wake: &'a Wake,
+    /// Which call of this peer it is, counted from 1.
+    pub(super) number: u32,
 }
 
 impl Session {
@@ -45,17 +49,23 @@ impl Session {
     pub(super) fn outgoing(mut call: Call, parts: Parts<'_>, now: Instant) -> Result<Self, PeerError> {
         call.start(now).map_err(PeerError::Call)?;
         let ring_until = Some(now + parts.config.ring_limit);
-        Self::with(call, parts, ring_until)
+        Self::with(call, parts, ring_until, now)
     }
 
     /// A call that comes in: it rings.
-    pub(super) fn incoming(mut call: Call, parts: Parts<'_>) -> Result<Self, PeerError> {
+    pub(super) fn incoming(mut call: Call, parts: Parts<'_>, now: Instant) -> Result<Self, PeerError> {
         call.ring();
-        Self::with(call, parts, None)
+        Self::with(call, parts, None, now)
     }
 
-    fn with(call: Call, parts: Parts<'_>, ring_until: Option<Instant>) -> Result<Self, PeerError> {
-        let Parts { id, peer, ends, config, wake } = parts;
+    fn with(
+        call: Call,
+        parts: Parts<'_>,
+        ring_until: Option<Instant>,
+        now: Instant,
+    ) -> Result<Self, PeerError> {
+        let Parts { id, peer, ends, config, wake, number } = parts;
+        let recorder = config.trace.as_ref().map(|spec| Recorder::start(spec, number, now)).transpose()?;
         let (input, output) = ends.open(config, wake)?;
         Ok(Self {
             id,
@@ -68,6 +78,7 @@ impl Session {
             wishes: config.audio.clone(),
             connected_at: None,
             ended: None,
+            recorder,
         })
     }
 
@@ -158,6 +169,7 @@ impl Session {
         match event {
             CallEvent::Audio(packet) => {
                 self.statistics.on_packet(&packet);
+                self.record(|recorder| recorder.on_packet(&packet));
                 self.downlink.handle_packet(&packet);
             }
             CallEvent::StateChanged { to, at, .. } => self.on_state(to, at, reporter),
@@ -174,6 +186,7 @@ impl Session {
                 if let Some(rtt) = stats.rtt {
                     self.uplink.handle_round_trip(rtt);
                 }
+                self.record(|recorder| recorder.on_report(&stats, Instant::now()));
                 self.statistics.on_call_stats(stats, Instant::now());
             }
             CallEvent::SenderClock(clock) => self.statistics.on_sender_clock(&clock),
@@ -190,6 +203,7 @@ impl Session {
 
     fn on_state(&mut self, state: State, at: Instant, reporter: &mut Reporter) {
         reporter.tell_at(self.state_event(state), at);
+        self.record(|recorder| recorder.note(state.name(), at));
         if state == State::Connected && self.connected_at.is_none() {
             self.connected_at = Some(at);
             let now = Instant::now();
@@ -224,6 +238,15 @@ impl Session {
             call.send_audio(frame, now);
         });
         self.downlink.pump(now, reporter);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.on_playout(self.downlink.receiver(), now);
+        }
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut Recorder)) {
+        if let Some(recorder) = &mut self.recorder {
+            write(recorder);
+        }
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {

@@ -11,7 +11,9 @@ use crate::audio::device::{SinkSpec, SourceSpec};
 use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
 use crate::call::Direction;
 use crate::peer::config::{AtEnd, DEFAULT_SERVER, PeerConfig};
-use crate::peer::{DemoArgs, Exit};
+use crate::peer::replay::ReplayArgs;
+use crate::peer::simulate::SimulateArgs;
+use crate::peer::{DemoArgs, Exit, TraceSpec};
 use crate::rtp::MAX_RED_DISTANCE;
 use crate::signaling::PeerId;
 
@@ -67,6 +69,10 @@ pub enum Command {
     },
     /// Make a whole call on this machine and measure it
     Demo(DemoArgs),
+    /// Put a call through simulated networks, print a table and draw it
+    Simulate(Box<SimulateArgs>),
+    /// Put a trace or a capture through the receiver again
+    Replay(ReplayArgs),
 }
 
 /// The options of every way of calling.
@@ -132,6 +138,12 @@ pub struct PeerArgs {
     /// Write every event as a JSON line to FILE, or to stdout with -
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Write down what each call goes through, without its sound, for `peer replay`
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Keep the sound of what arrives in the trace as well
+    #[arg(long, requires = "trace")]
+    pub trace_audio: bool,
     /// No statistics line, no remarks; errors only
     #[arg(long, short)]
     pub quiet: bool,
@@ -194,6 +206,7 @@ impl PeerArgs {
             auto_answer,
             ring_limit: Duration::from_secs(self.ring_limit),
             bind: self.bind.clone(),
+            trace: self.trace.clone().map(|path| TraceSpec { path, with_audio: self.trace_audio }),
         })
     }
 

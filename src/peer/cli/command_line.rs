@@ -9,7 +9,7 @@ use super::args::{Cli, Command};
 #[cfg(feature = "device")]
 use super::devices;
 use super::one_call::{Manner, converse};
-use crate::peer::{Exit, demo};
+use crate::peer::{Exit, demo, replay, simulate};
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
@@ -28,6 +28,8 @@ pub fn run() -> Exit {
             with_logging(&options.log, || converse(&options, Manner::Answer { auto, keep }))
         }
         Some(Command::Devices { json }) => list_devices(json),
+        Some(Command::Simulate(args)) => with_logging("warn", || simulate::run(&args)),
+        Some(Command::Replay(args)) => with_logging("warn", || replay::run(&args)),
         Some(Command::Demo(args)) => with_logging("warn,pulseaudio=off", || demo::run(&args)),
     }
 }
