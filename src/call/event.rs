@@ -26,6 +26,8 @@ pub enum CallEvent {
     Ice(IceState),
     /// Media goes over this pair from now on.
     PairSelected(SelectedPair),
+    /// The other side may send from this address: a relay of ours is to let it through.
+    RemoteAddress(SocketAddr),
     /// DTLS is up and the SRTP keys are set.
     DtlsConnected(DtlsVersion),
     /// One packet of audio, as soon as it arrived: possibly out of order, never twice.

@@ -133,6 +133,7 @@ impl Call {
         let sdp = self.dress(&text, &credentials, self.wished_direction(), true).into();
         let (call, to) = (self.id().clone(), self.peer().clone());
         self.send(ClientMessage::Call { call, to, sdp });
+        self.on_local_sent();
         Ok(())
     }
 
@@ -149,6 +150,7 @@ impl Call {
         match self.answer(&remote, now) {
             Ok(sdp) => {
                 self.send(ClientMessage::Accept { call: self.id().clone(), sdp: sdp.into() });
+                self.on_local_sent();
                 self.step(Step::Answered, now);
                 self.conclude(remote, now);
                 Ok(())

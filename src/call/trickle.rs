@@ -67,6 +67,8 @@ pub(super) struct Addresses {
     remotes: Vec<(SocketAddr, CandidateKind)>,
     /// Remote candidates taken since ICE last started, of any use or none.
     taken: usize,
+    /// No more of ours will come before the next restart.
+    complete: bool,
 }
 
 impl Addresses {
@@ -123,10 +125,29 @@ impl Call {
         Ok(line)
     }
 
-    /// No more local candidates will come before the next restart; tells the other side so (RFC 8838 section 13).
+    /// No more local candidates will come before the next restart; tells the other side so (RFC 8838 section 13), at
+    /// once or when it has our description.
     pub fn end_of_local_candidates(&mut self) {
+        self.addresses.complete = true;
         if self.negotiation.is_local_sent() && !self.state().is_ended() {
             self.trickle("");
+        }
+    }
+
+    /// A description of ours went out: says that it has all candidates, if it has.
+    pub(super) fn on_local_sent(&mut self) {
+        if self.addresses.complete {
+            self.trickle("");
+        }
+    }
+
+    /// Takes an address of ours out of use, whatever it was: the relay took it back, or its interface is gone.
+    pub fn remove_local_candidate(&mut self, address: SocketAddr) {
+        let locals = mem::take(&mut self.addresses.locals);
+        let (gone, kept): (Vec<_>, Vec<_>) = locals.into_iter().partition(|(l, _)| l.address == address);
+        self.addresses.locals = kept;
+        for candidate in gone.iter().filter_map(|(l, _)| l.to_agent().ok()) {
+            self.transport.remove_local(&candidate);
         }
     }
 
@@ -219,6 +240,7 @@ impl Call {
             return;
         }
         self.addresses.remotes.push((address, kind));
+        self.tell(CallEvent::RemoteAddress(address));
         self.transport.add_remote(str0m::Candidate::from_parts(
             foundation.to_owned(),
             1,
@@ -238,6 +260,7 @@ impl Call {
         if !self.state().is_established() {
             return;
         }
+        self.addresses.complete = false;
         let (kept, gone) =
             mem::take(&mut self.addresses.locals).into_iter().partition(|(l, _)| candidates.contains(l));
         self.addresses.locals = kept;

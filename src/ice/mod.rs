@@ -7,13 +7,16 @@
 //! - [`stun`]: STUN and TURN messages, ChannelData;
 //! - [`Reflexive`]: what STUN servers see us as;
 //! - [`turn`]: an address lent by a relay;
+//! - [`gather`]: all of these together, for one call;
 //! - [`Scope`]: what an address reaches.
 
 pub mod candidate;
 mod credentials;
 pub mod fuzz;
+pub mod gather;
 mod reflexive;
 mod scope;
+mod server;
 pub mod stun;
 mod transaction;
 pub mod turn;
@@ -22,4 +25,5 @@ pub use candidate::{Candidate, CandidateError, CandidateKind, CandidateLine};
 pub use credentials::{Credentials, CredentialsError};
 pub use reflexive::{MAX_SERVERS, Reflexive, ReflexiveEvent};
 pub use scope::Scope;
+pub use server::{Carrier, ServerUri, ServerUriError, Service};
 pub use transaction::TransactionIds;

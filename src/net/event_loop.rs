@@ -1,4 +1,4 @@
-//! The event loop of the media path: UDP sockets, one waker, one deadline.
+//! The event loop of the media path: UDP sockets, streams to relays, one waker, one deadline.
 //!
 //! Call order, one turn: [`EventLoop::wait`] blocks until a socket is readable, somebody called the [`Wake`], or
 //! the deadline has come; [`EventLoop::receive`] then hands out every datagram that waits; [`EventLoop::send`]
@@ -15,6 +15,9 @@ use std::time::Instant;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::interface_watch::InterfaceWatch;
+use super::stream::TlsTarget;
+use super::streams::{StreamEvent, StreamKey, Streams};
 use super::timer::Timer;
 
 /// The largest datagram taken in. WebRTC keeps its own below 1,500 bytes; what is longer is cut by the kernel
@@ -33,6 +36,7 @@ const DSCP_EF_TRAFFIC_CLASS: u32 = 46 << 2;
 
 const WAKER: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
+const INTERFACES: Token = Token(usize::MAX - 2);
 
 /// Wakes the loop from any thread, a real-time one too: it is one write to an `eventfd`, without lock or allocation.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -66,6 +70,10 @@ pub struct EventLoop {
     waker: Arc<Waker>,
     timer: Timer,
     sockets: Vec<Option<Socket>>,
+    streams: Streams,
+    /// None where the system does not let us listen.
+    watch: Option<InterfaceWatch>,
+    interfaces_changed: bool,
     buffer: Box<[u8; MAX_DATAGRAM_BYTES]>,
 }
 
@@ -79,7 +87,9 @@ impl EventLoop {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let timer = Timer::register(poll.registry(), TIMER)?;
         let buffer = Box::new([0; MAX_DATAGRAM_BYTES]);
-        Ok(Self { poll, events: Events::with_capacity(64), waker, timer, sockets: Vec::new(), buffer })
+        let (events, sockets, streams) = (Events::with_capacity(64), Vec::new(), Streams::new());
+        let (watch, interfaces_changed) = (None, false);
+        Ok(Self { poll, events, waker, timer, sockets, streams, watch, interfaces_changed, buffer })
     }
 
     /// A handle that ends the current or the next [`EventLoop::wait`].
@@ -135,7 +145,8 @@ impl EventLoop {
     /// When the poll itself fails; an interrupting signal only ends the wait.
     pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         // A turn that ended at its limit of datagrams left some behind, and the edge will not come again.
-        let pending = self.sockets.iter().flatten().any(|socket| socket.readable);
+        let pending =
+            self.streams.is_pending() || self.sockets.iter().flatten().any(|socket| socket.readable);
         let now = Instant::now();
         let deadline = if pending { Some(now) } else { deadline };
         let timeout = self.timer.arm(deadline, now)?;
@@ -147,10 +158,17 @@ impl EventLoop {
             match event.token() {
                 WAKER => {}
                 TIMER => self.timer.fired(),
+                INTERFACES => {
+                    self.interfaces_changed = true;
+                    if let Some(watch) = &self.watch {
+                        watch.drain();
+                    }
+                }
                 Token(index) => {
                     if let Some(Some(socket)) = self.sockets.get_mut(index) {
                         socket.readable = true;
                     }
+                    self.streams.ready(event);
                 }
             }
         }
@@ -192,6 +210,47 @@ impl EventLoop {
             .find(|socket| socket.local == source)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no socket on this local address"))?;
         socket.udp.send_to(payload, destination).map(drop)
+    }
+
+    /// From now on [`EventLoop::wait`] ends when an interface or an address comes or goes, and
+    /// [`EventLoop::interfaces_changed`] says so; best effort.
+    pub fn watch_interfaces(&mut self) {
+        match InterfaceWatch::register(self.poll.registry(), INTERFACES) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => tracing::debug!(%error, "the system does not tell of changed interfaces"),
+        }
+    }
+
+    /// Whether an interface or an address came or went since this was last asked.
+    pub fn interfaces_changed(&mut self) -> bool {
+        std::mem::take(&mut self.interfaces_changed)
+    }
+
+    /// Begins to open a stream to `server`, from the local address `from` where one is chosen, over TLS where that is
+    /// wanted. What becomes of it is told by [`EventLoop::receive_streams`].
+    pub fn open_stream(
+        &mut self,
+        key: StreamKey,
+        server: SocketAddr,
+        from: Option<IpAddr>,
+        tls: Option<TlsTarget>,
+    ) {
+        self.streams.open(self.poll.registry(), key, server, from, tls);
+    }
+
+    /// Writes whole frames to an open stream. One that cannot keep up drops them; gives `false` then.
+    pub fn send_stream(&mut self, key: StreamKey, frames: &[u8]) -> bool {
+        self.streams.send(key, frames)
+    }
+
+    /// Closes a stream, and tells nothing more of it.
+    pub fn close_stream(&mut self, key: StreamKey) {
+        self.streams.close(self.poll.registry(), key);
+    }
+
+    /// Hands what happened to the streams to `take`.
+    pub fn receive_streams(&mut self, mut take: impl FnMut(StreamKey, StreamEvent<'_>)) {
+        self.streams.receive(self.poll.registry(), &mut take);
     }
 }
 

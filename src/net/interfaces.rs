@@ -3,9 +3,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::ice::Scope;
+
 /// Addresses that one call will use at most: each costs a socket and connectivity checks against every
 /// candidate of the other side.
 const MAX_ADDRESSES: usize = 16;
+
+/// Bridges between this machine and machines inside it, by the names that their makers give them. Nobody outside
+/// reaches us there, and those inside reach us at our other addresses too.
+const INNER_BRIDGES: [&str; 10] =
+    ["docker", "br-", "virbr", "vboxnet", "vmnet", "cni", "flannel", "lxcbr", "lxdbr", "podman"];
 
 /// What to do with loopback addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,35 +23,44 @@ pub enum Loopback {
     Include,
 }
 
-/// The addresses of the interfaces that are up, those most likely to work first.
+/// The addresses of the interfaces that are up, those most likely to work first: IPv4 before IPv6 where a NAT is
+/// no matter, tunnels (VPNs) after plain interfaces, loopback last.
 ///
-/// Left out are the unspecified and multicast addresses, IPv4 link-local (RFC 3927: of no use beyond a cable)
-/// and IPv6 link-local, which mean nothing to the other side without a scope.
+/// Left out are addresses that mean nothing to the other side (unspecified, multicast, link-local: RFC 3927, and fe80::
+/// without its scope) and bridges to machines inside this one.
 ///
 /// # Errors
 /// When the system does not list its interfaces.
 pub fn usable_addresses(loopback: Loopback) -> io::Result<Vec<IpAddr>> {
-    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()?
-        .into_iter()
-        .filter(if_addrs::Interface::is_oper_up)
-        .map(|interface| interface.ip())
-        .filter(|ip| is_usable(*ip) && (loopback == Loopback::Include || !ip.is_loopback()))
-        .collect();
-    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
-    addresses.dedup();
+    let mut addresses = listed(loopback)?;
     if addresses.is_empty() {
         // A machine without a network can still call itself.
         addresses.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
+    Ok(addresses)
+}
+
+/// The same, and none where there is none: for a network that may come back.
+///
+/// # Errors
+/// When the system does not list its interfaces.
+pub fn listed(loopback: Loopback) -> io::Result<Vec<IpAddr>> {
+    let mut interfaces: Vec<(bool, IpAddr)> = if_addrs::get_if_addrs()?
+        .into_iter()
+        .filter(if_addrs::Interface::is_oper_up)
+        .filter(|interface| !is_inner_bridge(&interface.name))
+        .map(|interface| (interface.is_p2p(), interface.ip()))
+        .filter(|(_, ip)| Scope::of(*ip).is_gathered(loopback == Loopback::Include))
+        .collect();
+    interfaces.sort_by_key(|(is_tunnel, ip)| (ip.is_loopback(), *is_tunnel, ip.is_ipv6()));
+    let mut addresses: Vec<IpAddr> = interfaces.into_iter().map(|(_, ip)| ip).collect();
+    addresses.dedup();
     addresses.truncate(MAX_ADDRESSES);
     Ok(addresses)
 }
 
-fn is_usable(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_link_local() || v4.is_multicast()),
-        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast()),
-    }
+fn is_inner_bridge(name: &str) -> bool {
+    INNER_BRIDGES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -52,18 +68,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn link_local_and_multicast_addresses_are_left_out() {
-        for (address, usable) in [
-            ("192.0.2.7", true),
-            ("127.0.0.1", true),
-            ("2001:db8::1", true),
-            ("fd00::2", true),
-            ("169.254.3.4", false),
-            ("fe80::1", false),
-            ("224.0.0.1", false),
-            ("0.0.0.0", false),
-        ] {
-            assert_eq!(is_usable(address.parse().expect("an address")), usable, "{address}");
+    fn bridges_to_machines_inside_are_left_out() {
+        for name in ["docker0", "br-0123456789ab", "virbr0", "podman1", "lxdbr0"] {
+            assert!(is_inner_bridge(name), "{name}");
+        }
+        for name in ["eth0", "enp3s0", "wlan0", "wg0", "tun0", "br0", "lo", "en0"] {
+            assert!(!is_inner_bridge(name), "{name}");
         }
     }
 

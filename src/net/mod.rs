@@ -1,4 +1,4 @@
-//! Sockets, the UDP event loop, interfaces, WebSocket.
+//! Sockets, streams, the event loop, names, interfaces, WebSocket.
 //!
 //! The edge of the house: here a clock is read and a thread may block. [`EventLoop`] is the one place where
 //! the media path waits; [`interfaces`] says which local addresses a call may use.
@@ -8,9 +8,17 @@
 #![expect(clippy::disallowed_methods, reason = "the edge: sockets, threads and clocks live here")]
 
 mod event_loop;
+mod interface_watch;
 pub mod interfaces;
+mod names;
 pub mod relay_server;
+mod stream;
+mod streams;
 mod timer;
+pub mod tls;
 pub mod websocket;
 
 pub use event_loop::{Datagram, EventLoop, MAX_DATAGRAM_BYTES, Wake};
+pub use names::{Answer, Names};
+pub use stream::TlsTarget;
+pub use streams::{StreamEvent, StreamKey};

@@ -9,7 +9,7 @@ use crate::audio::device::{SinkSpec, SourceSpec};
 use crate::call::Direction;
 use crate::signaling::PeerId;
 
-use super::TraceSpec;
+use super::{IceOptions, TraceSpec};
 
 /// Where a peer looks for its switchboard unless told otherwise.
 pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:8080/ws";
@@ -42,6 +42,8 @@ pub struct PeerConfig {
     pub bind: Vec<IpAddr>,
     /// Where what each call goes through is written down.
     pub trace: Option<TraceSpec>,
+    /// How paths are found.
+    pub ice: IceOptions,
 }
 
 /// How long the other side may ring unless told otherwise: about ten rings.
@@ -63,6 +65,7 @@ impl PeerConfig {
             ring_limit: DEFAULT_RING_LIMIT,
             bind: Vec::new(),
             trace: None,
+            ice: IceOptions::default(),
         }
     }
 }

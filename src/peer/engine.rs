@@ -3,20 +3,22 @@
 //! It runs on a thread of its own, named `loop`, and reads top to bottom: take what came in, let time pass,
 //! move audio, put out what is to be sent, wait. Nothing in a turn blocks; [`EventLoop::wait`] is the only wait.
 
-use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::call::{Call, CallConfig, Certificate, Entropy, WallClock};
 use crate::net::websocket::SignalThread;
-use crate::net::{EventLoop, Wake, interfaces};
+use crate::net::{Datagram, EventLoop, Wake, interfaces};
 use crate::signaling::{
-    CallId, ClientConfig, ClientEvent, ClientMessage, DeclineReason, PeerId, Registered, ServerMessage,
+    CallId, ClientConfig, ClientEvent, ClientMessage, DeclineReason, IceServer, PeerId, Registered,
+    ServerMessage,
 };
 
 use super::handle::Command;
+use super::paths::Paths;
 use super::recorder::Recorder;
-use super::session::{Parts, Session, add_candidates};
+use super::servers::Servers;
+use super::session::{Parts, Session};
 use super::{Ends, Exit, PeerConfig, PeerError, PeerEvent, TimedEvent};
 
 /// How long a shutdown waits for the goodbye to reach the switchboard.
@@ -52,8 +54,13 @@ pub(super) struct Engine {
     /// Whom to call as soon as we are registered.
     wanted: Option<PeerId>,
     session: Option<Session>,
-    /// Calls so far: the number of the next one's trace.
-    calls: u32,
+    servers: Servers,
+    /// The ways of the call in progress.
+    paths: Option<Paths>,
+    /// Those of calls that are over, until relays have taken back what they lent.
+    departing: Vec<Paths>,
+    /// Calls so far: it numbers their ways and their traces.
+    calls_begun: u32,
     /// The one whose call crossed ours and survived: taken without asking.
     crossed_with: Option<PeerId>,
     leaving: Option<Leaving>,
@@ -80,12 +87,14 @@ impl Engine {
         requests: Receiver<Command>,
         on_event: Box<dyn FnMut(TimedEvent) + Send>,
     ) -> Result<(Self, Wake), PeerError> {
-        let net =
+        let mut net =
             EventLoop::new().map_err(|source| PeerError::System { what: "make the event loop", source })?;
+        net.watch_interfaces();
         let wake = net.wake();
         ends.check(&config, &wake)?;
         config.trace.as_ref().map_or(Ok(()), Recorder::check)?;
         let certificate = Certificate::generate()?;
+        let servers = Servers::new(&config.ice, wake.clone())?;
         let mut reporter = Reporter { started: Instant::now(), on_event };
         reporter.tell_at(started(&config), reporter.started);
         let client = ClientConfig::new(config.id.clone());
@@ -102,7 +111,10 @@ impl Engine {
             registration: Registration::Out,
             wanted: None,
             session: None,
-            calls: 0,
+            servers,
+            paths: None,
+            departing: Vec::new(),
+            calls_begun: 0,
             crossed_with: None,
             leaving: None,
         };
@@ -115,6 +127,7 @@ impl Engine {
             let now = Instant::now();
             self.take_requests(now);
             self.take_signals(now);
+            self.take_names(now);
             self.take_datagrams();
             self.let_time_pass(now);
             self.move_audio();
@@ -135,13 +148,14 @@ impl Engine {
 
     fn is_done(&self) -> bool {
         let Some(leaving) = &self.leaving else { return false };
-        self.session.is_none() || Instant::now() >= leaving.limit
+        (self.session.is_none() && self.departing.is_empty()) || Instant::now() >= leaving.limit
     }
 
     fn deadline(&self) -> Option<Instant> {
         let session = self.session.as_ref().and_then(Session::deadline);
         let leaving = self.leaving.as_ref().map(|leaving| leaving.limit);
-        [session, leaving].into_iter().flatten().min()
+        let paths = self.paths.iter().chain(&self.departing).filter_map(Paths::deadline);
+        [session, leaving].into_iter().flatten().chain(paths).min()
     }
 
     fn take_requests(&mut self, now: Instant) {
@@ -189,11 +203,9 @@ impl Engine {
     fn place_call(&mut self, to: PeerId, now: Instant) {
         let id = CallId::from_random(random());
         let mut call = Call::outgoing(self.call_config(), id.clone(), to.clone(), now);
-        let addresses = self.bind_sockets();
-        add_candidates(&mut call, &addresses, now);
+        self.open_paths(&mut call, now);
         let wake = self.net.wake();
-        self.calls += 1;
-        let (ends, config, number) = (&mut self.ends, &self.config, self.calls);
+        let (ends, config, number) = (&mut self.ends, &self.config, self.calls_begun);
         let parts = Parts { id, peer: to, ends, config, wake: &wake, number };
         match Session::outgoing(call, parts, now) {
             Ok(session) => {
@@ -205,7 +217,7 @@ impl Engine {
     }
 
     fn fail(&mut self, error: &PeerError) {
-        self.close_sockets();
+        self.release_paths(Instant::now());
         self.reporter.tell(PeerEvent::fatal(error.exit(), "audio", error.to_string()));
     }
 
@@ -223,12 +235,10 @@ impl Engine {
             }
         };
         self.reporter.tell(PeerEvent::Incoming { call: id.clone(), from: from.clone() });
-        let addresses = self.bind_sockets();
-        add_candidates(&mut call, &addresses, now);
+        self.open_paths(&mut call, now);
         let crossed = self.crossed_with.take().is_some_and(|other| other == from);
         let wake = self.net.wake();
-        self.calls += 1;
-        let (ends, config, number) = (&mut self.ends, &self.config, self.calls);
+        let (ends, config, number) = (&mut self.ends, &self.config, self.calls_begun);
         let parts = Parts { id: id.clone(), peer: from, ends, config, wake: &wake, number };
         match Session::incoming(call, parts, now) {
             Ok(mut session) => {
@@ -255,36 +265,35 @@ impl Engine {
         }
     }
 
-    /// One socket for each address that the call may use.
-    fn bind_sockets(&mut self) -> Vec<SocketAddr> {
+    /// Opens sockets for a call and begins to gather: it knows the hosts' own addresses when this returns.
+    fn open_paths(&mut self, call: &mut Call, now: Instant) {
+        self.release_paths(now);
         let loopback = match self.signal.is_loopback() {
             true => interfaces::Loopback::Include,
             false => interfaces::Loopback::Skip,
         };
-        let ips = match self.config.bind.is_empty() {
-            false => self.config.bind.clone(),
-            true => interfaces::usable_addresses(loopback).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the system does not list its interfaces; loopback only");
-                vec![std::net::Ipv4Addr::LOCALHOST.into()]
-            }),
-        };
-        let mut bound = Vec::with_capacity(ips.len());
-        for ip in ips {
-            match self.net.bind(ip) {
-                Ok(address) => bound.push(address),
-                Err(error) => {
-                    let text = format!("cannot use the local address {ip}: {error}");
-                    self.reporter.tell(PeerEvent::error("bind", text));
-                }
-            }
-        }
-        bound
+        self.calls_begun = self.calls_begun.wrapping_add(1);
+        let Self { net, config, servers, reporter, calls_begun, .. } = self;
+        let mut paths = Paths::open(net, config, servers, loopback, *calls_begun, reporter, now);
+        paths.tell(call, reporter, now);
+        self.paths = Some(paths);
     }
 
-    fn close_sockets(&mut self) {
-        let open: Vec<_> = self.net.local_addresses().collect();
-        for address in open {
-            self.net.unbind(address);
+    fn release_paths(&mut self, now: Instant) {
+        let Some(mut paths) = self.paths.take() else { return };
+        paths.release(&mut self.net, now);
+        self.departing.push(paths);
+        self.close_departed(now);
+    }
+
+    fn close_departed(&mut self, now: Instant) {
+        let departing = std::mem::take(&mut self.departing);
+        for paths in departing {
+            if paths.is_over(now) {
+                paths.close(&mut self.net);
+            } else {
+                self.departing.push(paths);
+            }
         }
     }
 
@@ -312,10 +321,26 @@ impl Engine {
 
     fn on_registered(&mut self, registered: Registered, now: Instant) {
         self.registration = Registration::In;
+        self.set_servers(&registered.ice_servers, now);
         let (resumed, online) = (registered.resumed, registered.online);
         self.reporter.tell(PeerEvent::Registered { resumed, online });
         if let Some(to) = self.wanted.take() {
             self.place_call(to, now);
+        }
+    }
+
+    /// The switchboard names these servers; new credentials are for the call in progress too.
+    fn set_servers(&mut self, given: &[IceServer], now: Instant) {
+        let usable = self.servers.set_given(given);
+        if let Some(paths) = &mut self.paths {
+            paths.add_servers(usable, &self.servers, now);
+        }
+    }
+
+    fn take_names(&mut self, now: Instant) {
+        let usable = self.servers.poll();
+        if let Some(paths) = self.paths.as_mut().filter(|_| !usable.is_empty()) {
+            paths.add_servers(usable, &self.servers, now);
         }
     }
 
@@ -339,10 +364,25 @@ impl Engine {
     }
 
     fn take_datagrams(&mut self) {
-        let Self { net, session, .. } = self;
-        net.receive(|datagram| {
+        let Self { net, session, paths, departing, .. } = self;
+        let mut take = |datagram: &Datagram<'_>| {
             if let Some(session) = session {
-                session.handle_datagram(&datagram);
+                session.handle_datagram(datagram);
+            }
+        };
+        net.receive(|datagram| {
+            if let Some(paths) = paths.as_mut().filter(|paths| paths.owns(&datagram)) {
+                paths.handle_datagram(&datagram, &mut take);
+            } else if let Some(paths) = departing.iter_mut().find(|paths| paths.owns(&datagram)) {
+                paths.handle_datagram(&datagram, &mut |_| {});
+            }
+        });
+        net.receive_streams(|key, event| {
+            let arrival = Instant::now();
+            if let Some(paths) = paths.as_mut().filter(|paths| paths.owns_stream(key)) {
+                paths.handle_stream(key, &event, arrival, &mut take);
+            } else if let Some(paths) = departing.iter_mut().find(|paths| paths.owns_stream(key)) {
+                paths.handle_stream(key, &event, arrival, &mut |_| {});
             }
         });
     }
@@ -351,26 +391,52 @@ impl Engine {
         if let Some(session) = &mut self.session {
             session.handle_timeout(now, &mut self.reporter);
         }
+        for paths in self.paths.iter_mut().chain(&mut self.departing) {
+            paths.handle_timeout(now);
+        }
+        if self.net.interfaces_changed()
+            && let Some(paths) = &mut self.paths
+        {
+            paths.note_change(now);
+        }
+        self.close_departed(now);
+    }
+
+    /// What the call and its ways have to tell each other.
+    fn join_paths(&mut self, now: Instant) {
+        let (Some(session), Some(paths)) = (&mut self.session, &mut self.paths) else { return };
+        if paths.look(&mut self.net, session.call(), &mut self.reporter, now) {
+            self.signal.network_changed();
+        }
+        paths.tell(session.call(), &mut self.reporter, now);
+        if session.follow(paths, now) {
+            self.signal.check();
+        }
     }
 
     fn move_audio(&mut self) {
         if let Some(session) = &mut self.session {
-            session.deliver(&mut self.reporter);
+            session.deliver(self.paths.as_mut(), &mut self.reporter);
             session.move_audio(Instant::now(), &mut self.reporter);
         }
     }
 
     fn put_out(&mut self) {
+        let now = Instant::now();
+        self.join_paths(now);
+        for paths in self.paths.iter_mut().chain(&mut self.departing) {
+            paths.put_out(&mut self.net, now);
+        }
         let Some(session) = &mut self.session else { return };
         while let Some(transmit) = session.poll_transmit() {
-            if let Err(error) = self.net.send(transmit.source, transmit.destination, &transmit.payload) {
-                tracing::trace!(%error, "a datagram was not sent");
+            if let Some(paths) = &mut self.paths {
+                paths.send(&mut self.net, &transmit, now);
             }
         }
         while let Some(message) = session.poll_message() {
             self.signal.send(message);
         }
-        session.deliver(&mut self.reporter);
+        session.deliver(self.paths.as_mut(), &mut self.reporter);
         if session.is_over() {
             self.end_session();
         }
@@ -383,12 +449,12 @@ impl Engine {
             self.crossed_with = Some(session.peer().clone());
         }
         session.close(&mut self.ends, &self.config.input, &mut self.reporter);
-        self.close_sockets();
+        self.release_paths(Instant::now());
     }
 }
 
 /// Bytes from the operating system's generator.
-fn random<const N: usize>() -> [u8; N] {
+pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness; without it no call is safe");
     bytes

@@ -42,6 +42,14 @@ pub enum PeerError {
     /// The call could not be begun, or no certificate be made.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The certificates to trust for `turns:` cannot be read.
+    #[error("--turn-ca: {path}: {found}")]
+    TurnCa {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
     /// Nothing can be said to the switchboard: its address is none.
     #[error("--server: {0}")]
     Server(#[from] SignalError),
@@ -53,6 +61,7 @@ impl PeerError {
         match self {
             Self::Audio { .. } => Exit::Audio,
             Self::Trace { .. } => Exit::File,
+            Self::TurnCa { .. } => Exit::File,
             Self::System { .. } | Self::Call(_) => Exit::Internal,
             Self::Server(SignalError::Address { .. }) => Exit::Usage,
             Self::Server(_) => Exit::Internal,

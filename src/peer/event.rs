@@ -116,6 +116,23 @@ pub enum PeerEvent {
         remote: String,
         /// `host`, `srflx`, `prflx` or `relay`.
         remote_kind: &'static str,
+        /// What carries it from here: `udp`, or to a relay of ours `tcp` or `tls`.
+        protocol: &'static str,
+    },
+    /// An address where we can be reached was found.
+    Candidate {
+        /// `host`, `srflx` or `relay`.
+        kind: &'static str,
+        /// The address.
+        address: String,
+        /// What carries packets to us, or to the relay: `udp`, `tcp` or `tls`.
+        protocol: &'static str,
+        /// The server that told or lent it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server: Option<String>,
+        /// From the first packet to that server to its answer (ms).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        took_ms: Option<f32>,
     },
     /// Encryption is up.
     Dtls {
@@ -256,7 +273,7 @@ pub struct Stats {
     pub path_limit_bps: Option<u32>,
     /// The delay of what we hear, by stage.
     pub delay: DelayStages,
-    /// The pair in use, `local -> remote`, with kinds.
+    /// The pair in use, `local -> remote`, with kinds and what carries it.
     pub pair: Option<String>,
 }
 

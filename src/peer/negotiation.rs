@@ -87,12 +87,13 @@ pub(super) fn dtls_name(version: DtlsVersion) -> &'static str {
     }
 }
 
-pub(super) fn pair_event(pair: SelectedPair) -> PeerEvent {
+pub(super) fn pair_event(pair: SelectedPair, protocol: &'static str) -> PeerEvent {
     PeerEvent::Pair {
         local: pair.local.to_string(),
         local_kind: pair.local_kind.as_str(),
         remote: pair.remote.to_string(),
         remote_kind: pair.remote_kind.as_str(),
+        protocol,
     }
 }
 

@@ -1,18 +1,16 @@
 //! One call with its two halves of audio: what the run loop holds while somebody is on the line.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::audio::device::SourceSpec;
-use crate::call::{
-    AudioFrame, Call, CallEvent, EndReason, LocalCandidate, Negotiated, State, Transmit, timing,
-};
+use crate::call::{AudioFrame, Call, CallEvent, EndReason, Negotiated, State, Transmit, timing};
 use crate::net::{Datagram, Wake};
 use crate::signaling::{CallId, ClientMessage, DeclineReason, HangupReason, PeerId, ServerMessage};
 
 use super::downlink::Downlink;
 use super::engine::Reporter;
 use super::negotiation::{self, end_of};
+use super::paths::Paths;
 use super::recorder::Recorder;
 use super::statistics::Statistics;
 use super::uplink::Uplink;
@@ -29,6 +27,8 @@ pub(super) struct Session {
     statistics: Statistics,
     wishes: crate::audio::SenderConfig,
     connected_at: Option<Instant>,
+    /// Whether the call is looking for a path, and its ways know it.
+    is_searching: bool,
     ended: Option<EndReason>,
     recorder: Option<Recorder>,
 }
@@ -77,6 +77,7 @@ impl Session {
             statistics: Statistics::default(),
             wishes: config.audio.clone(),
             connected_at: None,
+            is_searching: false,
             ended: None,
             recorder,
         })
@@ -88,6 +89,23 @@ impl Session {
 
     pub(super) fn peer(&self) -> &PeerId {
         &self.peer
+    }
+
+    /// The call, for its ways to add to and take from.
+    pub(super) fn call(&mut self) -> &mut Call {
+        &mut self.call
+    }
+
+    /// Has the call's ways search while it has no path; says whether the path was lost just now.
+    pub(super) fn follow(&mut self, paths: &mut Paths, now: Instant) -> bool {
+        let searches = matches!(self.call.state(), State::Reconnecting(_));
+        let news = searches != std::mem::replace(&mut self.is_searching, searches);
+        match (news, searches) {
+            (true, true) => paths.search(now),
+            (true, false) => paths.settle(),
+            (false, _) => {}
+        }
+        news && searches
     }
 
     /// The state that it begins in.
@@ -159,13 +177,13 @@ impl Session {
     }
 
     /// Takes what the call has to tell: audio to the jitter buffer, the rest to the owner.
-    pub(super) fn deliver(&mut self, reporter: &mut Reporter) {
+    pub(super) fn deliver(&mut self, mut paths: Option<&mut Paths>, reporter: &mut Reporter) {
         while let Some(event) = self.call.poll_event() {
-            self.on_event(event, reporter);
+            self.on_event(event, paths.as_deref_mut(), reporter);
         }
     }
 
-    fn on_event(&mut self, event: CallEvent, reporter: &mut Reporter) {
+    fn on_event(&mut self, event: CallEvent, paths: Option<&mut Paths>, reporter: &mut Reporter) {
         match event {
             CallEvent::Audio(packet) => {
                 self.statistics.on_packet(&packet);
@@ -176,8 +194,14 @@ impl Session {
             CallEvent::Negotiated(negotiated) => self.on_negotiated(&negotiated, reporter),
             CallEvent::Ice(state) => reporter.tell(PeerEvent::Ice { ice: negotiation::ice_name(state) }),
             CallEvent::PairSelected(pair) => {
-                self.statistics.on_pair(pair);
-                reporter.tell(negotiation::pair_event(pair));
+                let protocol = paths.map_or("udp", |paths| paths.use_pair(pair.local));
+                self.statistics.on_pair(pair, protocol);
+                reporter.tell(negotiation::pair_event(pair, protocol));
+            }
+            CallEvent::RemoteAddress(address) => {
+                if let Some(paths) = paths {
+                    paths.expect(address.ip(), Instant::now());
+                }
             }
             CallEvent::DtlsConnected(version) => {
                 reporter.tell(PeerEvent::Dtls { version: negotiation::dtls_name(version) });
@@ -299,14 +323,4 @@ fn tell_refusal(followed: Result<(), crate::audio::Error>, reporter: &mut Report
     if let Err(error) = followed {
         reporter.tell(PeerEvent::error("opus", error.to_string()));
     }
-}
-
-/// Gives a new call the addresses of our sockets; there will be no more.
-pub(super) fn add_candidates(call: &mut Call, addresses: &[SocketAddr], now: Instant) {
-    for &address in addresses {
-        if let Err(error) = call.add_local_candidate(LocalCandidate::host(address), now) {
-            tracing::debug!(%error, "a local address is no candidate");
-        }
-    }
-    call.end_of_local_candidates();
 }

@@ -21,7 +21,7 @@ pub(super) struct Statistics {
     jitter: Jitter,
     losses: Losses,
     one_way: OneWayDelay,
-    pair: Option<SelectedPair>,
+    pair: Option<(SelectedPair, &'static str)>,
     previous: Snapshot,
 }
 
@@ -55,8 +55,8 @@ impl Statistics {
         }
     }
 
-    pub(super) fn on_pair(&mut self, pair: SelectedPair) {
-        self.pair = Some(pair);
+    pub(super) fn on_pair(&mut self, pair: SelectedPair, protocol: &'static str) {
+        self.pair = Some((pair, protocol));
     }
 
     pub(super) fn on_call_stats(&mut self, stats: CallStats, now: Instant) {
@@ -127,9 +127,9 @@ impl Statistics {
             path_burst: path.burst as f32,
             path_limit_bps: path.limit_bps.map(|bps| bps as u32),
             delay,
-            pair: self.pair.map(|pair| {
+            pair: self.pair.map(|(pair, protocol)| {
                 format!(
-                    "{} {} -> {} {}",
+                    "{} {} -> {} {} over {protocol}",
                     pair.local_kind.as_str(),
                     pair.local,
                     pair.remote_kind.as_str(),

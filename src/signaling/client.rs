@@ -27,6 +27,9 @@ const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 /// that it may have begun lasts for the server's grace time, by default 30 s.
 const OWN_GHOST_TIME: Duration = Duration::from_secs(60);
 
+/// How long a server that is asked whether it is still there may be silent.
+const CHECK_TIME: Duration = Duration::from_secs(1);
+
 /// How long a client that stops waits for the server to confirm.
 const STOP_TIME: Duration = Duration::from_secs(1);
 
@@ -131,7 +134,7 @@ enum Link {
     /// `register` was sent.
     Registering { until: Instant },
     /// Registered.
-    Up { since: Instant, last_heard: Instant, ping_at: Instant },
+    Up { since: Instant, last_heard: Instant, ping_at: Instant, checked_by: Option<Instant> },
     /// Gone; waiting to try again.
     Waiting { until: Instant },
     /// `unregister` was sent.
@@ -246,8 +249,8 @@ impl Client {
 
     /// Something else came in, a ping for one.
     pub fn handle_heard(&mut self, now: Instant) {
-        if let Link::Up { last_heard, .. } = &mut self.link {
-            *last_heard = now;
+        if let Link::Up { last_heard, checked_by, .. } = &mut self.link {
+            (*last_heard, *checked_by) = (now, None);
         }
     }
 
@@ -265,6 +268,34 @@ impl Client {
         }
     }
 
+    /// Asks the server whether it is still there; without an answer within a second the connection is made anew. For
+    /// when there are signs elsewhere that the network is not what it was.
+    pub fn check(&mut self, now: Instant) {
+        if let Link::Up { checked_by: checked_by @ None, .. } = &mut self.link {
+            *checked_by = Some(now + CHECK_TIME);
+            self.ping(now);
+        }
+    }
+
+    /// An address of ours is gone or new: makes the connection anew, at once, as the old one may hang for long.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        match self.link {
+            Link::Up { .. } | Link::Registering { .. } | Link::Connecting { .. } => {
+                self.drop_link("the network changed".to_owned(), now);
+                self.retry_at_once(now);
+            }
+            Link::Waiting { .. } => self.retry_at_once(now),
+            Link::Stopping { .. } | Link::Stopped => {}
+        }
+    }
+
+    /// The wait before the next attempt is over; [`Self::handle_timeout`] makes it.
+    fn retry_at_once(&mut self, now: Instant) {
+        if let Link::Waiting { until } = &mut self.link {
+            *until = now;
+        }
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.poll_timeout().is_none_or(|due| due > now) {
@@ -278,6 +309,10 @@ impl Client {
             Link::Registering { .. } => {
                 let time = self.config.register_time;
                 self.drop_link(format!("no answer to `register` within {} s", time.as_secs()), now);
+            }
+            Link::Up { checked_by: Some(limit), .. } if limit <= now => {
+                self.drop_link("the server does not answer".to_owned(), now);
+                self.retry_at_once(now);
             }
             Link::Up { last_heard, .. } if last_heard + self.config.idle_time <= now => {
                 let time = self.config.idle_time;
@@ -310,7 +345,10 @@ impl Client {
             | Link::Registering { until }
             | Link::Waiting { until }
             | Link::Stopping { until } => Some(until),
-            Link::Up { last_heard, ping_at, .. } => Some(ping_at.min(last_heard + self.config.idle_time)),
+            Link::Up { last_heard, ping_at, checked_by, .. } => {
+                let due = ping_at.min(last_heard + self.config.idle_time);
+                Some(checked_by.map_or(due, |limit| limit.min(due)))
+            }
             Link::Stopped => None,
         }
     }
@@ -351,7 +389,8 @@ impl Client {
     }
 
     fn on_registered(&mut self, registered: Registered, now: Instant) {
-        self.link = Link::Up { since: now, last_heard: now, ping_at: now + self.config.ping_interval };
+        let ping_at = now + self.config.ping_interval;
+        self.link = Link::Up { since: now, last_heard: now, ping_at, checked_by: None };
         self.unanswered_register = None;
         self.token = Some(registered.token.clone());
         let is_resumed = registered.resumed;

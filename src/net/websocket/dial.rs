@@ -2,13 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
@@ -18,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::ServerAddress;
 use super::link::{Link, Stream};
+use crate::net::tls::client_config;
 use crate::signaling::MAX_SERVER_FRAME_BYTES;
 
 /// How long one address of a host may take before the next is tried beside it (RFC 8305 section 5).
@@ -48,15 +45,7 @@ pub(super) enum DialError {
 
 /// Makes the TLS side once: the platform's trusted roots, and `extra_roots` beside them.
 pub(super) fn tls_connector(extra_roots: &[CertificateDer<'static>]) -> Result<TlsConnector, rustls::Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots(extra_roots.iter().cloned(), provider.clone())?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        // rustls calls every verifier but its own dangerous; this one asks the platform.
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    client_config(extra_roots).map(TlsConnector::from)
 }
 
 /// Opens the WebSocket, over TLS if there is a `tls`.

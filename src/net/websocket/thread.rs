@@ -61,6 +61,8 @@ pub enum SignalError {
 #[derive(Debug)]
 enum Command {
     Send(ClientMessage),
+    Check,
+    NetworkChanged,
     Stop,
 }
 
@@ -125,6 +127,17 @@ impl SignalThread {
             );
         }
         // A thread that has stopped takes nothing, and there is nobody to tell.
+    }
+
+    /// Asks whether the switchboard is still there, and connects anew if not.
+    pub fn check(&self) {
+        // A full queue of messages asks the same.
+        let _ = self.commands.try_send(Command::Check);
+    }
+
+    /// Connects anew: an address of ours is gone or new.
+    pub fn network_changed(&self) {
+        let _ = self.commands.try_send(Command::NetworkChanged);
     }
 
     /// The next event, if there is one. The last is [`ClientEvent::Fatal`] or [`ClientEvent::Stopped`].
@@ -257,6 +270,8 @@ impl Driver {
                     tracing::warn!(%error, "a message to the switchboard was dropped");
                 }
             }
+            Some(Command::Check) => self.client.check(Instant::now()),
+            Some(Command::NetworkChanged) => self.client.handle_network_change(Instant::now()),
             Some(Command::Stop) => self.client.stop(Instant::now()),
             None => {
                 self.commands = None;

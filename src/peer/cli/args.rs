@@ -17,6 +17,8 @@ use crate::peer::{DemoArgs, Exit, TraceSpec};
 use crate::rtp::MAX_RED_DISTANCE;
 use crate::signaling::PeerId;
 
+use super::ice_args::IceArgs;
+
 /// Native, low-latency voice calls over WebRTC.
 #[derive(Debug, Parser)]
 #[command(
@@ -135,6 +137,9 @@ pub struct PeerArgs {
     /// Use only this local address (may be repeated)
     #[arg(long, value_name = "ADDR")]
     pub bind: Vec<IpAddr>,
+    /// Where to look for paths.
+    #[command(flatten)]
+    pub ice: IceArgs,
     /// Write every event as a JSON line to FILE, or to stdout with -
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -207,6 +212,7 @@ impl PeerArgs {
             ring_limit: Duration::from_secs(self.ring_limit),
             bind: self.bind.clone(),
             trace: self.trace.clone().map(|path| TraceSpec { path, with_audio: self.trace_audio }),
+            ice: self.ice.options().map_err(usage)?,
         })
     }
 

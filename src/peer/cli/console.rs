@@ -149,8 +149,8 @@ fn sentence(event: &PeerEvent) -> Option<String> {
             if *fec { ", FEC" } else { "" },
             if *dtx { ", DTX" } else { "" },
         ),
-        PeerEvent::Pair { local, local_kind, remote, remote_kind } => {
-            format!("path: {local} ({local_kind}) to {remote} ({remote_kind})")
+        PeerEvent::Pair { local, local_kind, remote, remote_kind, protocol } => {
+            format!("path: {local} ({local_kind}) to {remote} ({remote_kind}) over {protocol}")
         }
         PeerEvent::InputEnded {} => "the input has ended".into(),
         PeerEvent::Device { end, status, detail } => format!("{end} {status}: {detail}"),

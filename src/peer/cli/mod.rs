@@ -8,8 +8,10 @@ mod console;
 mod devices;
 mod event_log;
 mod happenings;
+mod ice_args;
 mod one_call;
 mod typed;
 
 pub use args::{AtEndArg, Cli, Command, DirectionArg, PeerArgs};
 pub use command_line::run;
+pub use ice_args::{IceArgs, IcePolicyArg};
