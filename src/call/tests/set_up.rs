@@ -309,3 +309,44 @@ fn of_six_interfaces_a_side_the_relay_is_found_within_400_ms() {
     assert_eq!((selected.local, selected.local_kind), (relay(Party::Caller), CandidateKind::Relayed));
     assert_eq!((selected.remote, selected.remote_kind), (relay(Party::Callee), CandidateKind::Relayed));
 }
+
+/// A relay for each of six interfaces a side, and only relays may be used.
+#[test]
+fn of_six_relays_a_side_one_pair_is_found_within_400_ms() {
+    let mut pair = pair_on(Steady { delay: 25 * MS, signaling: Duration::ZERO });
+    for (party, first) in [(Party::Caller, 61_000), (Party::Callee, 61_100)] {
+        let relayed = (0..6).map(|n| {
+            let relay = ([203, 0, 113, 1], first + n).into();
+            LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay }
+        });
+        pair.set_candidates(party, relayed.collect());
+    }
+    pair.call();
+    assert!(pair.run_until_both(2 * SECOND, "connected"));
+    assert!(pair.elapsed() <= 400 * MS, "{:?}", pair.elapsed());
+}
+
+/// Both sides begin to gather when the call is accepted. Nothing comes of UDP; over TLS a relay is lent after the head
+/// start, a round trip for TCP, one for TLS 1.3, two for TURN with its challenge.
+#[test]
+fn where_udp_is_swallowed_a_relay_over_tls_carries_the_call_within_700_ms() {
+    let lent_after = crate::ice::gather::HEAD_START + 4 * 50 * MS;
+    let mut pair = pair();
+    for party in BOTH {
+        pair.set_candidates(party, Vec::new());
+    }
+    pair.call();
+    pair.run_for(25 * MS);
+    let accepted = pair.elapsed();
+    pair.run_for(lent_after);
+    for party in BOTH {
+        let relay = ([203, 0, 113, 1], 61_001 + party as u16).into();
+        let now = pair.now();
+        pair.end(party).addresses.push(relay);
+        let relayed = LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay };
+        pair.of(party).add_local_candidate(relayed, now).unwrap();
+    }
+    assert!(pair.run_until_both(2 * SECOND, "connected"));
+    let took = pair.elapsed() - accepted;
+    assert!(took <= 700 * MS, "{took:?}");
+}
