@@ -38,6 +38,7 @@ test_needs=(
   "espeak-ng:espeak-ng"
   "turnserver:coturn"
   "ip:iproute2"
+  "nft:nftables"
   "python3:python3"
   "python3 -c 'import ensurepip, venv':python3-venv"
   "python3-config:python3-dev"

@@ -1,0 +1,88 @@
+//! Calls that get through: real peers, a real switchboard and real coturn, on loopback and across address translators.
+//!
+//! The translators are network namespaces with nftables, which only root can make. Where they, coturn or nftables are
+//! missing, the tests that need them are reported as ignored, with the reason; `HANDSET_TEST_TOOLS=required` makes a
+//! missing program a failure. A machine that does not permit namespaces is never a failure, and never a pass.
+
+#![expect(clippy::disallowed_methods, reason = "drives real processes in real time")]
+#![expect(clippy::print_stderr, reason = "says why a test is skipped")]
+
+mod certificate;
+mod coturn;
+mod laboratory;
+mod nat;
+mod programs;
+mod relayed;
+mod talk;
+mod tone;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// Scenes at once. They share nothing but the processor.
+const SCENES_AT_ONCE: usize = 3;
+
+/// What a scene needs.
+#[derive(Clone, Copy)]
+enum Needs {
+    Coturn,
+    Laboratory,
+}
+
+macro_rules! trials {
+    ($needs:expr, $($module:ident :: $test:ident),* $(,)?) => {
+        [$(Trial::ignorable_test(
+            concat!(stringify!($module), "::", stringify!($test)),
+            || perform($needs, $module::$test),
+        )),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(SCENES_AT_ONCE);
+    let mut trials = Vec::from(trials![
+        Needs::Coturn,
+        relayed::over_udp_tcp_and_tls_with_a_static_password,
+        relayed::with_credentials_of_the_rest_scheme,
+        relayed::wrong_and_expired_credentials_are_told_and_the_call_goes_on_without_the_relay,
+        relayed::nonces_and_lifetimes_that_end_within_the_call_are_not_heard,
+        relayed::a_relay_that_is_restarted_is_asked_again,
+    ]);
+    trials.extend(trials![
+        Needs::Laboratory,
+        nat::two_cones_are_crossed_directly,
+        nat::a_symmetric_translator_and_a_full_cone_are_crossed_directly,
+        nat::two_symmetric_translators_need_the_relay,
+        nat::where_udp_is_blocked_the_relay_is_reached_over_tcp,
+        nat::where_all_but_port_443_is_blocked_the_relay_is_reached_over_tls,
+        nat::ipv6_alone_is_enough,
+        nat::two_translators_in_a_row_are_crossed,
+        nat::a_translation_that_is_lost_in_a_call_is_made_anew,
+        nat::an_interface_that_is_replaced_in_a_call_costs_a_moment,
+        nat::a_switchboard_that_cannot_be_reached_is_not_missed_by_a_call,
+    ]);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn perform(needs: Needs, scene: fn()) -> Result<Completion, Failed> {
+    let missing = match needs {
+        Needs::Coturn => coturn::missing(),
+        Needs::Laboratory => coturn::missing().or_else(laboratory::missing),
+    };
+    match missing {
+        None => {
+            scene();
+            Ok(Completion::Completed)
+        }
+        Some(programs::Missing::Program(name)) if std::env::var("HANDSET_TEST_TOOLS").is_ok() => {
+            Err(format!("{name} is not installed").into())
+        }
+        Some(missing) => {
+            let why = missing.to_string();
+            eprintln!("SKIPPED: {why}");
+            Ok(Completion::ignored_with(why))
+        }
+    }
+}
