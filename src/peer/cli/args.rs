@@ -63,6 +63,12 @@ pub enum Command {
         #[command(flatten)]
         options: PeerArgs,
     },
+    /// Find out what would keep a call from getting through, and say it
+    Doctor {
+        /// As for every way of calling.
+        #[command(flatten)]
+        options: PeerArgs,
+    },
     /// List microphones and speakers
     Devices {
         /// One JSON object a line

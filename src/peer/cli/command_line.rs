@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Cli, Command};
 #[cfg(feature = "device")]
 use super::devices;
+use super::doctor;
 use super::one_call::{Manner, converse};
 use crate::peer::{Exit, demo, replay, simulate};
 
@@ -27,6 +28,7 @@ pub fn run() -> Exit {
         Some(Command::Answer { auto, keep, options }) => {
             with_logging(&options.log, || converse(&options, Manner::Answer { auto, keep }))
         }
+        Some(Command::Doctor { options }) => with_logging(&options.log, || doctor::examine(&options)),
         Some(Command::Devices { json }) => list_devices(json),
         Some(Command::Simulate(args)) => with_logging("warn", || simulate::run(&args)),
         Some(Command::Replay(args)) => with_logging("warn", || replay::run(&args)),

@@ -6,6 +6,7 @@ mod command_line;
 mod console;
 #[cfg(feature = "device")]
 mod devices;
+mod doctor;
 mod event_log;
 mod happenings;
 mod ice_args;
