@@ -349,6 +349,7 @@ impl Engine {
             ServerMessage::Online { id } => self.reporter.tell(PeerEvent::Online { id }),
             ServerMessage::Away { id } => self.reporter.tell(PeerEvent::Away { id }),
             ServerMessage::Offline { id } => self.reporter.tell(PeerEvent::Offline { id }),
+            ServerMessage::IceServers { ice_servers } => self.set_servers(&ice_servers, now),
             ServerMessage::Call { call, from, sdp } => self.on_incoming(call, from, sdp.as_str(), now),
             ServerMessage::Error { call: None, code, message } => {
                 self.reporter.tell(PeerEvent::error(&code.to_string(), message));

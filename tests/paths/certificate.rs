@@ -21,8 +21,7 @@ pub(crate) fn write(folder: &Folder, names: &[&str]) -> Files {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().expect("a key");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let certificate =
-        CertificateParams::new(names).expect("names").signed_by(&key, &issuer).expect("signed");
+    let certificate = CertificateParams::new(names).expect("names").signed_by(&key, &issuer).expect("signed");
     let put = |name: &str, text: String| {
         let path = folder.path(name);
         std::fs::write(&path, text).expect("a file of the scene");

@@ -27,7 +27,8 @@ impl Coturn {
     /// On loopback, on free ports; `users` say who may use it.
     pub(crate) fn on_loopback(users: &[&str]) -> Self {
         let ip = IpAddr::from([127, 0, 0, 1]);
-        let port = || TcpListener::bind((ip, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
+        let port =
+            || TcpListener::bind((ip, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
         let options = [&["--allow-loopback-peers"], users].concat();
         Self::start(&Place::Here, &[ip], SocketAddr::new(ip, port()), port(), &options)
     }
@@ -44,13 +45,20 @@ impl Coturn {
         let names: Vec<String> = ips.iter().map(ToString::to_string).collect();
         let files = certificate::write(&folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
         let mut arguments: Vec<String> = [
-            "-n", "--no-cli", "--no-dtls", "--fingerprint", "--realm=example.org", "--log-file=stdout",
+            "-n",
+            "--no-cli",
+            "--no-dtls",
+            "--fingerprint",
+            "--realm=example.org",
+            "--log-file=stdout",
             // Outside the range from which the system gives ports of its own.
-            "--min-port=61000", "--max-port=62999",
+            "--min-port=61000",
+            "--max-port=62999",
         ]
         .map(str::to_owned)
         .into();
-        arguments.extend(names.iter().flat_map(|ip| [format!("--listening-ip={ip}"), format!("--relay-ip={ip}")]));
+        arguments
+            .extend(names.iter().flat_map(|ip| [format!("--listening-ip={ip}"), format!("--relay-ip={ip}")]));
         arguments.extend([
             format!("--listening-port={}", address.port()),
             format!("--tls-listening-port={tls_port}"),
@@ -126,7 +134,8 @@ fn answers(server: SocketAddr) -> bool {
 
 /// Whether coturn's own client sees an address.
 fn says_so(mut command: Command) -> bool {
-    let Ok(mut child) = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+    let Ok(mut child) = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+    else {
         return false;
     };
     let limit = Instant::now() + Duration::from_secs(2);

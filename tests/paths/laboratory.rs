@@ -141,14 +141,12 @@ impl Public {
     /// The switchboard listens on port 443 of an address of its own, so that a firewall may block everything else.
     pub(crate) fn open(v6: bool) -> Self {
         let namespace = Namespace::new("public");
-        namespace.ip(
-            "link add br0 type bridge\n\
+        namespace.ip("link add br0 type bridge\n\
              link set br0 up\n\
              addr add 203.0.113.1/24 dev br0\n\
              addr add 203.0.113.3/24 dev br0\n\
              addr add 2001:db8:113::1/64 dev br0 nodad\n\
-             addr add 2001:db8:113::3/64 dev br0 nodad\n",
-        );
+             addr add 2001:db8:113::3/64 dev br0 nodad\n");
         let (ip, listen) = match v6 {
             true => (RELAY_V6.parse().expect("an address"), "[2001:db8:113::3]:443"),
             false => (RELAY, "203.0.113.3:443"),
@@ -180,7 +178,8 @@ impl Public {
             };
             words.extend(["--turn".to_owned(), url]);
         }
-        let login = ["--turn-user", "alice", "--turn-password", "secret", "--turn-ca", &self.relay.files.authority];
+        let login =
+            ["--turn-user", "alice", "--turn-password", "secret", "--turn-ca", &self.relay.files.authority];
         words.extend(login.map(str::to_owned));
         words
     }

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::from(trials![
         Needs::Coturn,
         relayed::over_udp_tcp_and_tls_with_a_static_password,
+        relayed::over_the_relay_that_the_switchboard_brings_along,
         relayed::with_credentials_of_the_rest_scheme,
         relayed::wrong_and_expired_credentials_are_told_and_the_call_goes_on_without_the_relay,
         relayed::nonces_and_lifetimes_that_end_within_the_call_are_not_heard,

@@ -134,7 +134,8 @@ pub(crate) fn an_interface_that_is_replaced_in_a_call_costs_a_moment() {
 
 pub(crate) fn a_switchboard_that_cannot_be_reached_is_not_missed_by_a_call() {
     let mut scene = Scene::begin(Nat::Cone, Nat::Cone);
-    let unreachable = "table inet outage { chain arriving { type filter hook input priority filter; policy accept;
+    let unreachable =
+        "table inet outage { chain arriving { type filter hook input priority filter; policy accept;
         ip daddr 203.0.113.3 drop
         }
         }\n";

@@ -160,10 +160,15 @@ impl Drop for Program {
     }
 }
 
-/// A switchboard; gives its URL.
+/// A switchboard without a relay; gives its URL.
 pub(crate) fn switchboard(place: &Place, listen: &str) -> (Program, String) {
+    switchboard_with(place, &["--listen", listen, "--no-relay"])
+}
+
+/// A switchboard with these options; gives its URL.
+pub(crate) fn switchboard_with(place: &Place, options: &[&str]) -> (Program, String) {
     let mut command = place.command(env!("CARGO_BIN_EXE_switchboard"));
-    command.args(["--listen", listen]);
+    command.args(options);
     let program = Program::start("switchboard", command);
     let line = program.wait_for_line("://");
     let rest = line.split("://").nth(1).expect("it names its address");
@@ -201,8 +206,7 @@ impl Peer {
     #[track_caller]
     pub(crate) fn wait_for_next(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let limit = Instant::now() + PATIENCE;
-        while let Ok(line) =
-            self.program.lines.recv_timeout(limit.saturating_duration_since(Instant::now()))
+        while let Ok(line) = self.program.lines.recv_timeout(limit.saturating_duration_since(Instant::now()))
         {
             let event: Value =
                 serde_json::from_str(&line).unwrap_or_else(|error| panic!("no event: {line}: {error}"));

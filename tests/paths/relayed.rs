@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use handset::relay::Credential;
 
 use super::coturn::Coturn;
-use super::programs::{Place, switchboard};
+use super::programs::{Place, switchboard, switchboard_with};
 use super::talk::{Side, Talk};
 
 const STATIC: [&str; 2] = ["--lt-cred-mech", "--user=alice:secret"];
@@ -30,6 +30,13 @@ pub(crate) fn over_udp_tcp_and_tls_with_a_static_password() {
     }
 }
 
+pub(crate) fn over_the_relay_that_the_switchboard_brings_along() {
+    let (_switchboard, server) = switchboard_with(&Place::Here, &["--listen", "127.0.0.1:0"]);
+    let mut talk = relayed(&[], &server);
+    talk.assert_carried_by("udp");
+    talk.end();
+}
+
 fn credential(secret: &str, seconds: i64) -> Credential {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
     Credential::mint(secret.as_bytes(), "alice", now.saturating_add_signed(seconds))
@@ -39,8 +46,7 @@ pub(crate) fn with_credentials_of_the_rest_scheme() {
     let coturn = Coturn::on_loopback(&["--use-auth-secret", "--static-auth-secret=north"]);
     let (_switchboard, server) = switchboard(&Place::Here, "127.0.0.1:0");
     let good = credential("north", 600);
-    let options =
-        ["--turn", &coturn.udp(), "--turn-user", &good.username, "--turn-password", &good.password];
+    let options = ["--turn", &coturn.udp(), "--turn-user", &good.username, "--turn-password", &good.password];
     let mut talk = relayed(&options, &server);
     talk.assert_carried_by("udp");
     talk.end();

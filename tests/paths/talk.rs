@@ -84,9 +84,8 @@ impl Talk {
     /// Alice's packets go through a relay of hers, carried by this.
     #[track_caller]
     pub(crate) fn assert_carried_by(&mut self, protocol: &str) {
-        self.alice.wait_for_pair(protocol, |pair| {
-            pair["local_kind"] == "relay" && pair["protocol"] == protocol
-        });
+        self.alice
+            .wait_for_pair(protocol, |pair| pair["local_kind"] == "relay" && pair["protocol"] == protocol);
     }
 
     /// Alice hangs up; both end properly, and each has heard the other's tone, at the end too.

@@ -15,9 +15,7 @@ pub(crate) fn heard(path: &str, hz: f64) -> Vec<bool> {
     let spec = wav.spec();
     let full = 2f64.powi(i32::from(spec.bits_per_sample) - 1);
     let samples: Vec<f64> = match spec.sample_format {
-        hound::SampleFormat::Float => {
-            wav.samples::<f32>().map(|s| f64::from(s.expect("whole"))).collect()
-        }
+        hound::SampleFormat::Float => wav.samples::<f32>().map(|s| f64::from(s.expect("whole"))).collect(),
         hound::SampleFormat::Int => {
             wav.samples::<i32>().map(|s| f64::from(s.expect("whole")) / full).collect()
         }

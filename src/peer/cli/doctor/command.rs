@@ -24,8 +24,7 @@ pub(in crate::peer::cli) fn examine(options: &PeerArgs) -> Exit {
         }
     };
     found.iter().for_each(show);
-    let of_sound =
-        findings::of_sound(&sound::microphone(&config.input), &sound::speaker(&config.output));
+    let of_sound = findings::of_sound(&sound::microphone(&config.input), &sound::speaker(&config.output));
     of_sound.iter().for_each(show);
     found.extend(of_sound);
     findings::exit(&found)

@@ -121,7 +121,8 @@ fn of_relays(facts: &NetworkFacts) -> Vec<Finding> {
     if facts.relays.is_empty() {
         findings.push(note("no TURN server is known: where no direct path can be found, calls fail"));
     } else if !works {
-        findings.push(bad(Exit::NoMedia, "no relay can be used: where no direct path can be found, calls fail"));
+        findings
+            .push(bad(Exit::NoMedia, "no relay can be used: where no direct path can be found, calls fail"));
     }
     findings
 }
@@ -136,17 +137,21 @@ fn of_udp(facts: &NetworkFacts) -> Option<Finding> {
         || facts.silent.iter().any(|(_, why)| refused(why))
         || over_udp().any(|relay| relay.result.as_ref().map_or_else(refused, |_| true));
     if !asked {
-        return Some(note("no server is known that could tell whether UDP gets through: give --stun or --turn"));
+        return Some(note(
+            "no server is known that could tell whether UDP gets through: give --stun or --turn",
+        ));
     }
     if answered {
         return Some(good("UDP gets through".into()));
     }
-    let over_streams =
-        facts.relays.iter().any(|relay| relay.carrier != Carrier::Udp && relay.result.is_ok());
+    let over_streams = facts.relays.iter().any(|relay| relay.carrier != Carrier::Udp && relay.result.is_ok());
     Some(if over_streams {
         note("UDP is blocked: calls go through a relay over TCP or TLS, with more delay")
     } else {
-        bad(Exit::NoMedia, "UDP is blocked, and no relay over TCP or TLS can be used: calls will find no path")
+        bad(
+            Exit::NoMedia,
+            "UDP is blocked, and no relay over TCP or TLS can be used: calls will find no path",
+        )
     })
 }
 

@@ -6,7 +6,7 @@ use super::facts::{MappingFact, NetworkFacts, RelayFact};
 use crate::ice::gather::{
     GatherEvent, Gathered, Gatherer, IcePolicy, Server, StreamAction, StreamId, Trouble, Way,
 };
-use crate::ice::{Carrier, CandidateKind, ServerUri, Service, TransactionIds};
+use crate::ice::{CandidateKind, Carrier, ServerUri, Service, TransactionIds};
 use crate::net::interfaces::{self, Loopback};
 use crate::net::websocket::SignalThread;
 use crate::net::{EventLoop, StreamEvent, TlsTarget, Wake};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::facts::SoundFact;
-use crate::audio::device::{self, EndEvent, Input, SinkSpec, SourceSpec};
 use crate::audio::Channels;
+use crate::audio::device::{self, EndEvent, Input, SinkSpec, SourceSpec};
 use crate::net::{EventLoop, Wake};
 
 /// How long a microphone may take to give its first sound.
