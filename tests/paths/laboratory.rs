@@ -27,8 +27,9 @@ pub(crate) fn missing() -> Option<Missing> {
     let name = fresh_name("try");
     let tried = [
         run(Command::new("ip").args(["netns", "add", &name])),
-        run(Command::new("ip").args(["-n", &name, "link", "add", "a", "type", "veth", "peer", "name", "b"])),
-        run(Command::new("ip").args(["-n", &name, "link", "add", "c", "type", "bridge"])),
+        run(Command::new("ip")
+            .args(["-n", &name, "link", "add", "eth1", "type", "veth", "peer", "name", "eth2"])),
+        run(Command::new("ip").args(["-n", &name, "link", "add", "br0", "type", "bridge"])),
         run(Command::new("ip").args(["netns", "exec", &name, "nft", "add table ip a"])),
     ];
     drop(run(Command::new("ip").args(["netns", "del", &name])));

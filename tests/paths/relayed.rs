@@ -71,9 +71,8 @@ pub(crate) fn wrong_and_expired_credentials_are_told_and_the_call_goes_on_withou
 
 pub(crate) fn nonces_and_lifetimes_that_end_within_the_call_are_not_heard() {
     // coturn lets an allocation live a minute at least: it is asked for more often than that by the short nonce.
-    let coturn = Coturn::on_loopback(
-        &[&STATIC[..], &["--stale-nonce=2", "--max-allocate-lifetime=6", "--channel-lifetime=5"]].concat(),
-    );
+    let coturn =
+        Coturn::on_loopback(&[&STATIC[..], &["--stale-nonce=2", "--max-allocate-lifetime=6"]].concat());
     let (_switchboard, server) = switchboard(&Place::Here, "127.0.0.1:0");
     let url = coturn.udp();
     let mut talk = relayed(&[&["--turn", &url][..], &LOGIN].concat(), &server);
