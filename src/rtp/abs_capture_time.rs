@@ -111,7 +111,11 @@ mod tests {
     fn both_lengths_have_their_wire_form() {
         let short = [0x83, 0xaa, 0x7e, 0x80, 0x40, 0, 0, 0];
         let parsed = AbsCaptureTime::parse(&short).unwrap();
-        assert_eq!(parsed, AbsCaptureTime::from_unix(Duration::from_millis(250)), "1970 and a quarter second");
+        assert_eq!(
+            parsed,
+            AbsCaptureTime::from_unix(Duration::from_millis(250)),
+            "1970 and a quarter second"
+        );
         let mut long = short.to_vec();
         long.extend((-(1_i64 << 31)).to_be_bytes());
         let parsed = AbsCaptureTime::parse(&long).unwrap();

@@ -1,6 +1,6 @@
 //! Our client against coturn, as Debian has it.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
 
 use handset::ice::turn::{Event, Failure, Login, Wire};

@@ -77,7 +77,8 @@ impl Counter {
                 self.filled_in += samples.0;
             }
             Decision::Decode { timestamp, samples, skip, .. }
-            | Decision::DecodeFec { timestamp, samples, skip, .. } => {
+            | Decision::DecodeFec { timestamp, samples, skip, .. }
+            | Decision::DecodeDred { timestamp, samples, skip, .. } => {
                 let slot = Slot { timestamp, samples, skip };
                 self.decode(slot, restarts);
             }
