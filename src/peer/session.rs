@@ -190,12 +190,18 @@ impl Session {
                 self.record(|recorder| recorder.on_packet(&packet));
                 self.downlink.handle_packet(&packet);
             }
-            CallEvent::StateChanged { to, at, .. } => self.on_state(to, at, reporter),
+            CallEvent::StateChanged { from, to, at } => {
+                if matches!(from, State::Reconnecting(_)) {
+                    tell_refusal(self.uplink.handle_new_path(), reporter);
+                }
+                self.on_state(to, at, reporter);
+            }
             CallEvent::Negotiated(negotiated) => self.on_negotiated(&negotiated, reporter),
             CallEvent::Ice(state) => reporter.tell(PeerEvent::Ice { ice: negotiation::ice_name(state) }),
             CallEvent::PairSelected(pair) => {
                 let protocol = paths.map_or("udp", |paths| paths.use_pair(pair.local));
                 self.statistics.on_pair(pair, protocol);
+                tell_refusal(self.uplink.handle_new_path(), reporter);
                 reporter.tell(negotiation::pair_event(pair, protocol));
             }
             CallEvent::RemoteAddress(address) => {

@@ -116,6 +116,15 @@ impl Uplink {
         self.follow_plan()
     }
 
+    /// Our packets take another path from now on, or the old one after a time in which it took none.
+    ///
+    /// # Errors
+    /// When Opus refuses; what was before then stays.
+    pub(super) fn handle_new_path(&mut self) -> Result<(), Error> {
+        self.controller.start_over();
+        self.follow_plan()
+    }
+
     /// Takes in a round trip measured by a connectivity check.
     pub(super) fn handle_round_trip(&mut self, rtt: Duration) {
         self.controller.handle_round_trip(rtt);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const QUEUE: Duration = Duration::from_millis(60);
 /// A queue this long is one whatever the jitter.
 const LONG_QUEUE: Duration = Duration::from_millis(250);
-/// Reports with a queue, one after the other, that are believed: one alone may have met a stall.
+/// Reports with a queue, or with great loss, one after the other, that are believed: one alone may have met a stall.
 const REPORTS: u32 = 2;
 /// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
 const BELOW: f64 = 0.85;
@@ -14,7 +14,9 @@ const BELOW: f64 = 0.85;
 const HOLD: Duration = Duration::from_secs(5);
 /// Growth a second once the path is clear.
 const GROWTH: f64 = 1.04;
-/// The same near the rate that was too much last.
+/// The same far below the rate that was too much last, which a moment without any packet may have given.
+const QUICK_GROWTH: f64 = 1.3;
+/// The same near that rate.
 const CAREFUL_GROWTH: f64 = 1.004;
 /// How long that rate is remembered.
 const MEMORY: Duration = Duration::from_secs(60);
@@ -57,6 +59,8 @@ pub struct Bottleneck {
     least: [Option<Duration>; 2],
     window: Option<Instant>,
     queued: u32,
+    /// Reports of great loss, one after the other.
+    lossy: u32,
     held_until: Option<Instant>,
     too_much: Option<(f64, Instant)>,
     trial: Option<Trial>,
@@ -134,8 +138,9 @@ impl Bottleneck {
             self.end_trial(trial, delivery);
             return self.trial.is_some();
         }
+        self.lossy = if delivery.lost < SUSPECT_LOSS { 0 } else { self.lossy + 1 };
         let may = self.next_trial.is_none_or(|at| at <= delivery.at);
-        if delivery.lost < SUSPECT_LOSS || !may {
+        if self.lossy < REPORTS || !may {
             return false;
         }
         self.trial =
@@ -170,10 +175,13 @@ impl Bottleneck {
         if self.held_until.is_some_and(|until| now < until) {
             return;
         }
-        let near = self
-            .too_much
-            .is_some_and(|(bps, at)| now.saturating_duration_since(at) < MEMORY && limit > 0.8 * bps);
-        let limit = limit * if near { CAREFUL_GROWTH } else { GROWTH }.powf(seconds);
+        let too_much = self.too_much.filter(|(_, at)| now.saturating_duration_since(*at) < MEMORY);
+        let growth = match too_much {
+            Some((bps, _)) if limit > 0.8 * bps => CAREFUL_GROWTH,
+            Some((bps, _)) if limit < 0.5 * bps => QUICK_GROWTH,
+            _ => GROWTH,
+        };
+        let limit = limit * growth.powf(seconds);
         self.limit_bps = (limit < most_bps).then_some(limit);
     }
 }

@@ -12,6 +12,8 @@ const GUESS_WEIGHT: f64 = 12.0;
 const GUESSED_BURST: f64 = 1.3;
 /// Longer bursts look like outages, which no redundancy repairs in time.
 const MAX_BURST: f64 = 12.0;
+/// Share lost of one report alone that is an outage rather than the path's habit, unless the next report says the same.
+const OUTAGE: f64 = 0.3;
 /// A report that covers more packets than this follows a gap, and says nothing of the present.
 const MAX_PACKETS: u64 = 4000;
 
@@ -28,6 +30,10 @@ pub struct LossEstimate {
     /// Sums of squared deviations of the counts, and of what they would be without bursts.
     deviation: f64,
     expected: f64,
+    /// Whether the last report was taken for one of an outage.
+    outage: bool,
+    /// Whether the next packets to be reported are the first of a new path.
+    is_fresh: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,9 +61,12 @@ impl LossEstimate {
     pub fn handle_report(&mut self, report: &ReceiverReport) -> Option<(u64, u64)> {
         let (highest, lost) = self.last.replace((report.highest, report.lost))?;
         let packets = report.highest.checked_sub(highest).filter(|n| (1..=MAX_PACKETS).contains(n))?;
+        if std::mem::take(&mut self.is_fresh) {
+            return None;
+        }
         // Late packets and duplicates can lower the count (RFC 3550, section 6.4.1).
         let lost = report.lost.saturating_sub(lost).min(packets);
-        let (n, k) = (packets as f64, lost as f64);
+        let (n, k) = self.without_outage(packets as f64, lost as f64);
         let before = if self.slow.packets > 0.0 { self.slow.share(0.0) } else { k / n };
         self.quick.observe(k, n, QUICK_PACKETS);
         self.slow.observe(k, n, MEMORY_PACKETS);
@@ -66,6 +75,22 @@ impl LossEstimate {
         self.deviation = self.deviation * kept + (k - n * share).powi(2);
         self.expected = self.expected * kept + n * share * (1.0 - share);
         Some((packets, lost))
+    }
+
+    /// Forgets all: the packets take another path from now on. What is reported next is the time between the two.
+    pub fn start_over(&mut self) {
+        *self = Self { last: self.last, is_fresh: true, ..Self::default() };
+    }
+
+    /// Packets and losses of a report; of one that tells of an outage, no more losses than a long burst has.
+    fn without_outage(&mut self, packets: f64, lost: f64) -> (f64, f64) {
+        let habit = self.slow.share(0.0);
+        let is_strange = self.slow.packets > 0.0 && lost > OUTAGE * packets && habit < OUTAGE / 2.0;
+        self.outage = is_strange && !self.outage;
+        match self.outage {
+            true => (packets - lost + MAX_BURST.min(lost), MAX_BURST.min(lost)),
+            false => (packets, lost),
+        }
     }
 
     /// Share of the packets lost, 0 to 1: quick to rise and slow to fall.
@@ -133,6 +158,45 @@ mod tests {
         let clean = estimate(1e-9, 1.0, 30);
         assert_eq!(clean.share(), 0.0);
         assert!((clean.burst() - GUESSED_BURST).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_outage_is_not_taken_for_the_habit_of_the_path_and_two_reports_of_it_are() {
+        let mut estimate = estimate(1e-9, 1.0, 30);
+        let mut report = |second: u64, lost| {
+            let report = ReceiverReport {
+                #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+                at: Instant::now(),
+                highest: 3000 + second * 100,
+                lost,
+                jitter: Duration::ZERO,
+                rtt: None,
+            };
+            estimate.handle_report(&report);
+            estimate.share()
+        };
+        assert!(report(1, 80) < 0.35);
+        assert!(report(2, 160) > 0.3);
+    }
+
+    #[test]
+    fn what_was_lost_between_two_paths_says_nothing_of_the_new_one() {
+        let mut estimate = estimate(0.2, 2.0, 30);
+        estimate.start_over();
+        let report = |highest, lost| ReceiverReport {
+            #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+            at: Instant::now(),
+            highest,
+            lost,
+            jitter: Duration::ZERO,
+            rtt: None,
+        };
+        let lost = estimate.last.map_or(0, |(_, lost)| lost);
+        assert_eq!(estimate.handle_report(&report(3000, lost)), None, "nothing new is heard yet");
+        assert_eq!(estimate.handle_report(&report(3300, lost + 250)), None);
+        assert_eq!(estimate.handle_report(&report(3400, lost + 250)), Some((100, 0)));
+        assert_eq!(estimate.share(), 0.0);
+        assert!((estimate.burst() - GUESSED_BURST).abs() < 1e-6);
     }
 
     #[test]

@@ -74,6 +74,15 @@ impl Controller {
         self.bottleneck.handle_round_trip(rtt);
     }
 
+    /// The packets take another path from now on: what is known of the old one says nothing of it.
+    pub fn start_over(&mut self) {
+        self.loss.start_over();
+        self.bottleneck = Bottleneck::default();
+        self.path = Path::default();
+        self.last_report = None;
+        self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
+    }
+
     /// Takes a report in, and chooses anew.
     pub fn handle_report(&mut self, report: &ReceiverReport) {
         let covered = self.loss.handle_report(report);
