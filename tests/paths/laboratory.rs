@@ -148,6 +148,13 @@ impl Public {
              addr add 203.0.113.3/24 dev br0\n\
              addr add 2001:db8:113::1/64 dev br0 nodad\n\
              addr add 2001:db8:113::3/64 dev br0 nodad\n");
+        // As on the internet, what is sent to a private address is lost without a word. Without a way for it, coturn is
+        // told that the network cannot be reached, and ends the client's session.
+        namespace.ip("link add void type veth peer name hole\n\
+             link set hole up\n\
+             link set void arp off up\n\
+             route add 192.168.0.0/16 dev void\n\
+             route add 100.64.0.0/10 dev void\n");
         let (ip, listen) = match v6 {
             true => (RELAY_V6.parse().expect("an address"), "[2001:db8:113::3]:443"),
             false => (RELAY, "203.0.113.3:443"),

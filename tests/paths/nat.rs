@@ -111,7 +111,7 @@ pub(crate) fn two_translators_in_a_row_are_crossed() {
 pub(crate) fn a_translation_that_is_lost_in_a_call_is_made_anew() {
     let mut scene = Scene::begin(Nat::Cone, Nat::Cone);
     // As when a line is dialled anew: another public address, and all translations of the old one are forgotten.
-    scene.alice.translator.ip("addr add 203.0.113.21/24 dev wan\naddr del 203.0.113.11/24 dev wan\n");
+    scene.alice.translator.ip("addr del 203.0.113.11/24 dev wan\naddr add 203.0.113.21/24 dev wan\n");
     for peer in [&mut scene.talk.alice, &mut scene.talk.bob] {
         peer.wait_for_next("word of the silence", |event| event["state"] == "reconnecting");
         peer.wait_for_next("another path", |event| event["state"] == "connected");
