@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use handset::audio::opus::{Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
-use handset::audio::trial::Trial;
+use handset::audio::trial::{Pull, Trial};
 use handset::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
 use handset::sim::{Link, Profile};
 
@@ -79,8 +79,15 @@ impl Call {
         Call { start, frame, samples: speech.len(), format, payloads }
     }
 
-    /// What arrives over `network`, and the path's own mean delay in milliseconds.
-    pub(crate) fn over(&self, network: Profile, seed: u64) -> (Vec<Packet>, f64) {
+    /// The same said again and again, `seconds` long.
+    pub(crate) fn lasting(self, seconds: f64) -> Call {
+        let samples = (seconds * 48_000.0) as usize;
+        let payloads = self.payloads.iter().cycle().take(samples / self.frame).cloned().collect();
+        Call { samples, payloads, ..self }
+    }
+
+    /// What arrives over `network`.
+    pub(crate) fn over(&self, network: Profile, seed: u64) -> Trace {
         let mut link = Link::new(network.link(), seed, self.start);
         for (n, payload) in self.payloads.iter().enumerate() {
             let packet = Packet {
@@ -104,7 +111,7 @@ impl Call {
             }
         }
         let path_ms = path_ms / arrivals.len().max(1) as f64;
-        (arrivals, path_ms)
+        Trace { seed, arrivals, path_ms }
     }
 
     fn sent(&self, n: usize) -> Instant {
@@ -112,10 +119,30 @@ impl Call {
     }
 
     /// A trial of this call.
-    pub(crate) fn trial(&self, pull: Samples) -> Trial {
-        let end = self.start + Samples::from(self.samples).duration() + Duration::from_millis(200);
-        Trial { start: self.start, origin_at: self.start, origin: ORIGIN, pull, sink_ppm: 0.0, end }
+    pub(crate) fn trial(&self, pull: Pull) -> Trial {
+        // What is on its way at the end is not waited for: it would count as made up.
+        let end = self.start + Samples::from(self.samples).duration();
+        Trial {
+            start: self.start,
+            origin_at: self.start,
+            origin: ORIGIN,
+            pull,
+            sink_ppm: 0.0,
+            source_ppm: 0.0,
+            end,
+            keeps_sound: std::env::var_os("WAVS").is_some(),
+        }
     }
+}
+
+/// What arrives over one network.
+pub(crate) struct Trace {
+    /// The network's seed.
+    pub(crate) seed: u64,
+    /// Packets in order of arrival.
+    pub(crate) arrivals: Vec<Packet>,
+    /// The path's own mean delay, in milliseconds.
+    pub(crate) path_ms: f64,
 }
 
 fn with_copies(plain: &[Vec<u8>], n: usize, copies: usize, frame: usize) -> Arc<[u8]> {

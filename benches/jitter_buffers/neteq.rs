@@ -1,7 +1,9 @@
 //! NetEq as it is described in public, written plainly, as the receiver to compare with.
+//!
+//! It is pulled each 10 ms by a clock that knows nothing of when packets come: the phase of its ticks is an argument.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use handset::audio::Channels;
 use handset::audio::opus::{Decoder, DecoderEffort, MAX_PACKET_SAMPLES};
@@ -11,7 +13,6 @@ use handset::rtp::{OpusPacketInfo, Packet, PayloadFormat, RtpTimestamp, Samples,
 /// Histogram: buckets of 20 ms, 0.95 quantile, forgetting 0.983 a sample, one sample each 500 ms: the greatest.
 const BUCKET_MS: f64 = 20.0;
 const BUCKETS: usize = 100;
-const QUANTILE: f64 = 0.95;
 const FORGET: f64 = 0.983;
 const START_FORGET_WEIGHT: f64 = 2.0;
 const RESAMPLE_MS: f64 = 500.0;
@@ -26,9 +27,27 @@ const SHORTEST: usize = 120;
 const LONGEST: usize = 720;
 const LOOK_AHEAD: usize = 1440;
 const TICK: usize = 480;
+/// Length of the cross-fade from expansion to speech.
+const MERGE: usize = 144;
+
+/// What can be set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// Share of the greatest delays of half a second that are waited for.
+    pub(crate) quantile: f64,
+    /// The target is no lower.
+    pub(crate) min_delay_ms: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { quantile: 0.95, min_delay_ms: 0.0 }
+    }
+}
 
 /// The delay manager.
 struct Delays {
+    settings: Settings,
     arrivals: VecDeque<(f64, f64)>,
     buckets: [f64; BUCKETS],
     forget: f64,
@@ -38,9 +57,10 @@ struct Delays {
 }
 
 impl Delays {
-    fn new() -> Delays {
+    fn new(settings: Settings) -> Delays {
         let buckets = std::array::from_fn(|n| 0.5f64.powi(n as i32 + 1));
         Delays {
+            settings,
             arrivals: VecDeque::new(),
             buckets,
             forget: 0.0,
@@ -71,20 +91,23 @@ impl Delays {
         self.buckets[bucket] += 1.0 - self.forget;
         self.added += 1;
         self.forget = FORGET.min(1.0 - START_FORGET_WEIGHT / f64::from(self.added + 1)).max(0.0);
-        let mut left = QUANTILE;
+        let mut left = self.settings.quantile;
         let quantile = self.buckets.iter().position(|w| {
             left -= w;
             left <= 0.0
         });
-        self.target_ms = (quantile.unwrap_or(BUCKETS - 1) + 1) as f64 * BUCKET_MS;
+        let target_ms = (quantile.unwrap_or(BUCKETS - 1) + 1) as f64 * BUCKET_MS;
+        self.target_ms = target_ms.max(self.settings.min_delay_ms);
     }
 }
 
-/// NetEq with its default settings, on our decoder.
+/// NetEq on our decoder.
 pub(crate) struct NetEq {
     decoder: Decoder,
     frames: VecDeque<(RtpTimestamp, Samples, Vec<u8>)>,
     delays: Delays,
+    /// From the first packet to the first tick.
+    phase: Duration,
     origin: Option<(Instant, RtpTimestamp)>,
     next: Option<RtpTimestamp>,
     line: Vec<f32>,
@@ -99,11 +122,12 @@ pub(crate) struct NetEq {
 }
 
 impl NetEq {
-    pub(crate) fn new() -> NetEq {
+    pub(crate) fn new(settings: Settings, phase: Duration) -> NetEq {
         NetEq {
             decoder: Decoder::new(Channels::Mono, DecoderEffort::DeepConcealment).expect("memory"),
             frames: VecDeque::new(),
-            delays: Delays::new(),
+            delays: Delays::new(settings),
+            phase,
             origin: None,
             next: None,
             line: vec![0.0; LOOK_AHEAD],
@@ -165,21 +189,20 @@ impl NetEq {
         self.expanded = 0;
     }
 
-    /// Goes over from expansion to speech where they are alike.
-    fn merge(&mut self, fresh: &mut Vec<f32>) {
-        let mut tail = [0.0; TICK];
-        if self.decoder.conceal(&mut tail).is_err() || fresh.len() < 240 {
+    /// Goes over from expansion to speech where they are alike: what was expanded goes on until then.
+    fn merge(&mut self, fresh: &mut [f32]) {
+        let mut tail = [0.0; 2 * TICK];
+        if self.decoder.conceal(&mut tail).is_err() || fresh.len() < MERGE {
             return;
         }
-        let reach = (fresh.len() - 240).min(LONGEST / 2);
-        let best = (0..=reach)
-            .step_by(2)
-            .max_by(|&a, &b| alike(&tail, &fresh[a..], 144).total_cmp(&alike(&tail, &fresh[b..], 144)))
-            .unwrap_or(0);
-        fresh.drain(..best);
-        for n in 0..144 {
-            let gain = n as f32 / 144.0;
-            fresh[n] = tail[n] * (1.0 - gain) + fresh[n] * gain;
+        let score = |at: usize| alike(&tail[at..], fresh, MERGE);
+        let scored = (0..=LONGEST / 2).step_by(2).map(|at| (at, score(at)));
+        let best = scored.fold((0, -1.0), |best, next| if next.1 > best.1 { next } else { best }).0;
+        self.line.extend_from_slice(&tail[..best]);
+        self.totals.concealed += best as u64;
+        for (n, sample) in fresh[..MERGE].iter_mut().enumerate() {
+            let gain = n as f32 / MERGE as f32;
+            *sample = tail[best + n] * (1.0 - gain) + *sample * gain;
         }
     }
 
@@ -259,8 +282,9 @@ impl NetEq {
             if self.unplayed() >= TICK {
                 return;
             }
-            // A later frame is there: expand for as long as the gap, then go on with it.
-            if (self.expanded as i64) < first.since(next).0 {
+            // A later frame is there: expand for as long as the gap, unless enough waits, then go on with it.
+            let too_early = (self.expanded as i64) < first.since(next).0;
+            if self.expanded == 0 || (too_early && self.level_ms < self.delays.target_ms) {
                 self.expand();
                 return;
             }
@@ -343,7 +367,7 @@ impl Playout for NetEq {
     }
 
     fn poll_playout(&self) -> Option<Instant> {
-        self.origin.map(|origin| origin.0)
+        self.origin.map(|origin| origin.0 + self.phase)
     }
 
     fn heard(&self) -> Option<RtpTimestamp> {

@@ -32,6 +32,7 @@ pub fn receiver(data: &[u8]) {
     let config = ReceiverConfig {
         channels: if head & 1 == 0 { Channels::Mono } else { Channels::Stereo },
         latency: Latency::ALL[usize::from(head >> 1 & 3)],
+        target: None,
         max_delay_ms: if head & 8 == 0 { 120 } else { 60 },
         effort: if head & 0x20 == 0 { DecoderEffort::Plain } else { DecoderEffort::DeepConcealment },
     };

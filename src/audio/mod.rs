@@ -34,7 +34,7 @@ pub use error::Error;
 pub use fader::Fader;
 pub use level::Level;
 pub use opus::{Bitrate, Channels, FrameLength, Mode};
-pub use playback::{Latency, ReceiverConfig, ReceiverStats};
+pub use playback::{Codec, Latency, ReceiverConfig, ReceiverStats};
 pub use receiver::Receiver;
 pub use sender::{EncodedFrame, RedSettings, Sender, SenderConfig};
 

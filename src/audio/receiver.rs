@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::playback::{
-    Change, Drift, LOOK_AHEAD, MAX_PIECE, ReceiverConfig, ReceiverStats, Sound, Source, Speech,
+    Change, Codec, Drift, LOOK_AHEAD, MAX_PIECE, OpusCodec, ReceiverConfig, ReceiverStats, Sound, Source,
+    Speech,
 };
 use super::{Error, Level};
 use crate::rtp::{Decision, JitterBuffer, JitterStats, Packet, RtpTimestamp, Samples};
@@ -53,11 +54,20 @@ impl Receiver {
     /// # Errors
     /// [`Error::Opus`] if there is no memory for the decoder.
     pub fn new(config: ReceiverConfig) -> Result<Receiver, Error> {
+        let codec = OpusCodec::new(config.channels, config.effort)?;
+        Receiver::with_codec(config, Box::new(codec))
+    }
+
+    /// A receiver that has heard nothing and has its packets decoded by `codec`.
+    ///
+    /// # Errors
+    /// [`Error::Resample`] if there is no memory for the resampler.
+    pub fn with_codec(config: ReceiverConfig, codec: Box<dyn Codec>) -> Result<Receiver, Error> {
         let channels = config.channels.count();
         Ok(Receiver {
             channels,
             jitter: JitterBuffer::new(config.target()),
-            sound: Sound::new(&config)?,
+            sound: Sound::new(channels, codec),
             drift: Drift::new(channels)?,
             rest: 0,
             played: 0,

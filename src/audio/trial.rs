@@ -1,8 +1,9 @@
-//! A receiver put through a list of arrivals in virtual time, and measured.
+//! A receiver put through arrivals in virtual time, and measured.
 //!
 //! The same arrivals, whether simulated or recorded, can be put through any [`Playout`]: ours with other settings, or
 //! another algorithm.
 
+use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
 use super::{Receiver, SAMPLE_RATE};
@@ -14,6 +15,12 @@ pub trait Playout {
     fn handle_packet(&mut self, packet: &Packet);
     /// Fills `out` with what is heard from `now` on.
     fn render(&mut self, now: Instant, out: &mut [f32]);
+    /// Writes what can be heard at once to the front of `out`, and returns how many samples that is. What knows of no
+    /// such thing fills `out`.
+    fn render_ready(&mut self, now: Instant, out: &mut [f32]) -> usize {
+        self.render(now, out);
+        out.len()
+    }
     /// When the first pull should come, once the first packet has.
     fn poll_playout(&self) -> Option<Instant>;
     /// Media time of the sample that is rendered next; `None` while that is made up.
@@ -40,6 +47,10 @@ impl Playout for Receiver {
 
     fn render(&mut self, now: Instant, out: &mut [f32]) {
         Receiver::render(self, now, out);
+    }
+
+    fn render_ready(&mut self, now: Instant, out: &mut [f32]) -> usize {
+        Receiver::render_ready(self, now, out)
     }
 
     fn poll_playout(&self) -> Option<Instant> {
@@ -69,18 +80,34 @@ pub struct Trial {
     pub origin_at: Instant,
     /// See `origin_at`.
     pub origin: RtpTimestamp,
-    /// Samples of a pull.
-    pub pull: Samples,
+    /// How the sink asks for sound.
+    pub pull: Pull,
     /// How much faster than true time the sink plays, in parts per million.
     pub sink_ppm: f64,
+    /// How much faster than true time the speaker's clock runs, in parts per million.
+    pub source_ppm: f64,
     /// When it ends.
     pub end: Instant,
+    /// Whether what was heard is kept.
+    pub keeps_sound: bool,
 }
+
+/// How a sink asks for sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pull {
+    /// So many samples at a time, as a device does.
+    Of(Samples),
+    /// What is ready, as a file or a pipe does.
+    Ready,
+}
+
+/// Longest pull of a sink that takes what is ready.
+const MAX_READY: usize = 960;
 
 /// What a trial gave.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// What was heard, from `start` on.
+    /// What was heard, from `start` on; empty if it was not to be kept.
     pub samples: Vec<f32>,
     /// Delay from mouth to ear over time, without the codec's look-ahead, at each pull that was not made up.
     pub track: Vec<Moment>,
@@ -99,42 +126,55 @@ pub struct Moment {
 
 impl Trial {
     /// Puts `arrivals`, in order of arrival, through `playout`, whose output is mono.
-    pub fn run<'a>(
+    pub fn run(
         &self,
         playout: &mut impl Playout,
-        arrivals: impl IntoIterator<Item = &'a Packet>,
+        arrivals: impl IntoIterator<Item = impl Borrow<Packet>>,
     ) -> Outcome {
         let mut outcome = Outcome::default();
         let mut arrivals = arrivals.into_iter().peekable();
         let Some(first) = arrivals.next() else { return outcome };
-        playout.handle_packet(first);
-        let begin = playout.poll_playout().unwrap_or(first.arrival);
-        let silence = begin.saturating_duration_since(self.start).as_secs_f64() * f64::from(SAMPLE_RATE);
-        outcome.samples.resize(silence as usize, 0.0);
-        let mut out = vec![0.0; self.pull.len()];
-        for pull in 0.. {
-            let shown = Duration::from_secs_f64(
-                f64::from(pull) * self.pull.ms() / 1000.0 / (1.0 + self.sink_ppm * 1e-6),
-            );
-            let now = begin + shown;
+        playout.handle_packet(first.borrow());
+        let begin = playout.poll_playout().unwrap_or(first.borrow().arrival);
+        if self.keeps_sound {
+            let silence = begin.saturating_duration_since(self.start).as_secs_f64() * f64::from(SAMPLE_RATE);
+            outcome.samples.resize(silence as usize, 0.0);
+        }
+        let mut out = match self.pull {
+            Pull::Of(samples) => vec![0.0; samples.len()],
+            Pull::Ready => vec![0.0; MAX_READY],
+        };
+        let pace = f64::from(SAMPLE_RATE) * (1.0 + self.sink_ppm * 1e-6);
+        let mut rendered = 0;
+        loop {
+            let now = begin + Duration::from_secs_f64(rendered as f64 / pace);
             if now >= self.end {
                 break;
             }
-            while let Some(packet) = arrivals.next_if(|packet| packet.arrival <= now) {
-                playout.handle_packet(packet);
+            while let Some(packet) = arrivals.next_if(|packet| packet.borrow().arrival <= now) {
+                playout.handle_packet(packet.borrow());
             }
             if let Some(heard) = playout.heard() {
                 outcome.track.push(self.moment(now, heard));
             }
-            playout.render(now, &mut out);
-            outcome.samples.extend_from_slice(&out);
+            let length = match self.pull {
+                Pull::Of(_) => {
+                    playout.render(now, &mut out);
+                    out.len()
+                }
+                Pull::Ready => playout.render_ready(now, &mut out).clamp(1, out.len()),
+            };
+            rendered += length as u64;
+            if self.keeps_sound {
+                outcome.samples.extend_from_slice(&out[..length]);
+            }
         }
         outcome.totals = playout.totals();
         outcome
     }
 
     fn moment(&self, now: Instant, heard: RtpTimestamp) -> Moment {
-        let spoken_ms = heard.since(self.origin).ms();
+        let spoken_ms = heard.since(self.origin).ms() / (1.0 + self.source_ppm * 1e-6);
         let ms = |at: Instant| now.saturating_duration_since(at).as_secs_f64() * 1000.0;
         Moment { at_ms: ms(self.start), delay_ms: ms(self.origin_at) - spoken_ms }
     }

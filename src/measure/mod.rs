@@ -3,7 +3,8 @@
 //! Two [`Recording`]s on one clock go in. [`align`] finds when each spoken stretch was heard, which is the
 //! mouth-to-ear delay over time ([`DelayTrack`]); [`Similarity`] says how alike the two are, [`find_dropouts`] and
 //! [`find_jumps`] what was lost, repeated or left out, [`Level`] how loud it is, and [`CallPlot`] draws it all as SVG. [`PlayoutPlot`]
-//! draws what a receiver did: arrivals, target, delay and concealment over time.
+//! draws what a receiver did: arrivals, target, delay and concealment over time; [`CurvePlot`] draws
+//! one thing over another.
 //!
 //! ```
 //! use handset::measure::{Recording, Search, Similarity, align};
@@ -29,6 +30,7 @@
 mod align;
 mod band;
 mod correlate;
+mod curve_plot;
 mod dropout;
 mod level;
 mod paper;
@@ -38,6 +40,7 @@ mod recording;
 mod similarity;
 
 pub use align::{DelayTrack, Search, Window, align};
+pub use curve_plot::{Curve, CurvePanel, CurvePlot};
 pub use dropout::{Dropout, Jump, Place, find_dropouts, find_jumps};
 pub use level::Level;
 pub use playout_plot::{PlayoutMoment, PlayoutPlot};

@@ -9,7 +9,8 @@
 //! Packets carry media time, arrivals are on our clock. One line through the first packet relates the two; a packet's
 //! *delay* is how far above that line it arrived, and playout's *lag* is how far above it a sample is heard. Lag at
 //! the moment when a frame is needed must not be below the frame's delay. Everything is a comparison of the two, so
-//! neither the network's own delay nor the difference of the two clocks has to be known; drift moves both alike.
+//! neither the network's own delay nor the difference of the two clocks has to be known. Drift moves both alike, and is
+//! taken out of what is remembered of past delays by running our clock at the sender's pace.
 //!
 //! # Lag, phase and quantum
 //!
@@ -28,6 +29,7 @@ use std::time::Instant;
 
 use super::buffer::{Copy, Frame, Inserted, PacketBuffer};
 use super::decision::{Decision, Steering, Unplayed};
+use super::pace::Pace;
 use super::seen::Seen;
 use super::target::{Target, TargetSettings};
 use super::window::RecentLeast;
@@ -69,6 +71,7 @@ pub struct JitterBuffer {
     target: Target,
     seen: Seen,
     origin: Option<Origin>,
+    pace: Pace,
     play: Play,
     foreign: Option<Foreign>,
     pull: Pull,
@@ -154,6 +157,7 @@ impl JitterBuffer {
             target: Target::new(settings),
             seen: Seen::default(),
             origin: None,
+            pace: Pace::default(),
             play: Play::Empty,
             foreign: None,
             pull: Pull::default(),
@@ -184,6 +188,8 @@ impl JitterBuffer {
             }
         } else {
             self.foreign = None;
+            let true_us = self.true_us(packet.arrival);
+            self.pace.observe(true_us, true_us - self.line_us(packet.timestamp));
         }
         match packet.format {
             PayloadFormat::Opus => self.on_block(packet, Block::primary(0..packet.payload.len(), reach)),
@@ -281,6 +287,7 @@ impl JitterBuffer {
     fn restart(&mut self, packet: &Packet) {
         self.stats.restarts += u64::from(self.origin.is_some());
         self.origin = Some(Origin { ssrc: packet.ssrc, timestamp: packet.timestamp, at: packet.arrival });
+        self.pace = Pace::default();
         self.buffer.clear();
         self.seen.clear();
         self.foreign = None;
@@ -291,8 +298,13 @@ impl JitterBuffer {
 
     // ---- clocks -----------------------------------------------------------------------------------------------
 
-    /// Our clock, in microseconds since the timeline began.
+    /// Our clock at the sender's pace, in microseconds since the timeline began.
     fn clock_us(&self, at: Instant) -> i64 {
+        self.pace.clock_us(self.true_us(at))
+    }
+
+    /// Our clock as it is.
+    fn true_us(&self, at: Instant) -> i64 {
         let Some(origin) = self.origin else { return 0 };
         match at.checked_duration_since(origin.at) {
             Some(after) => after.as_micros() as i64,

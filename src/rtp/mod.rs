@@ -20,6 +20,7 @@ mod histogram;
 mod jitter_buffer;
 mod loss;
 mod one_way;
+mod pace;
 mod packet;
 pub mod red;
 mod red_packer;

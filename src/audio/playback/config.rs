@@ -13,6 +13,8 @@ pub struct ReceiverConfig {
     pub channels: Channels,
     /// What delay is traded against.
     pub latency: Latency,
+    /// The same in numbers, in the place of both `latency` and `max_delay_ms`.
+    pub target: Option<TargetSettings>,
     /// Delay above the fastest packets that playout never exceeds, in milliseconds.
     pub max_delay_ms: u32,
     /// Work put into concealment.
@@ -24,6 +26,7 @@ impl Default for ReceiverConfig {
         ReceiverConfig {
             channels: Channels::Mono,
             latency: Latency::default(),
+            target: None,
             max_delay_ms: 400,
             effort: DecoderEffort::default(),
         }
@@ -32,6 +35,9 @@ impl Default for ReceiverConfig {
 
 impl ReceiverConfig {
     pub(crate) fn target(&self) -> TargetSettings {
+        if let Some(settings) = self.target {
+            return settings;
+        }
         let memory_ms = match self.latency {
             Latency::Ultra => 1000.0,
             Latency::Low => 2000.0,

@@ -1,15 +1,12 @@
 //! The decoder, and the line that it fills.
 
-use super::ReceiverConfig;
+use super::codec::Codec;
 use super::line::Line;
 use super::noise::{Background, root_mean_square};
 use super::splice::{self, FADE, Placement};
 use super::stretch::{self, Change};
-use crate::audio::Error;
-use crate::audio::opus::{Decoder, MAX_PACKET_SAMPLES};
+use crate::audio::opus::MAX_PACKET_SAMPLES;
 use crate::rtp::{Packet, RtpTimestamp, Samples};
-
-use super::deep::DeepRedundancy;
 
 /// Concealment is heard as it was made for so long; from then on it fades into the background,
 const FULL: usize = 48 * 60;
@@ -64,8 +61,7 @@ pub(crate) struct SoundCounts {
 /// Turns decisions into a line of samples.
 pub(crate) struct Sound {
     channels: usize,
-    decoder: Decoder,
-    deep: DeepRedundancy,
+    codec: Box<dyn Codec>,
     line: Line,
     background: Background,
     /// Room for one packet and the tail of a joint.
@@ -76,18 +72,16 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    pub(crate) fn new(config: &ReceiverConfig) -> Result<Sound, Error> {
-        let channels = config.channels.count();
-        Ok(Sound {
+    pub(crate) fn new(channels: usize, codec: Box<dyn Codec>) -> Sound {
+        Sound {
             channels,
-            decoder: Decoder::new(config.channels, config.effort)?,
-            deep: DeepRedundancy::new()?,
+            codec,
             line: Line::new(channels),
             background: Background::default(),
             scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
             run: 0,
             counts: SoundCounts::default(),
-        })
+        }
     }
 
     pub(crate) fn line(&self) -> &Line {
@@ -114,7 +108,7 @@ impl Sound {
 
     /// How far before `packet` its deep redundancy reaches.
     pub(crate) fn reach(&mut self, packet: &Packet) -> Samples {
-        self.deep.reach(packet)
+        self.codec.reach(packet)
     }
 
     /// Adds silence, behind a fade if something was heard.
@@ -131,7 +125,7 @@ impl Sound {
     pub(crate) fn conceal(&mut self, samples: usize, quiet: bool) {
         let samples = samples.min(MAX_PACKET_SAMPLES);
         let out = &mut self.scratch[..samples * self.channels];
-        if self.decoder.conceal(out).is_err() {
+        if self.codec.conceal(out).is_err() {
             out.fill(0.0);
         }
         if self.run == 0 && !quiet {
@@ -190,15 +184,15 @@ impl Sound {
     fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {
         let out = &mut self.scratch[..samples * self.channels];
         let done = match speech.source {
-            Source::Frame => self.decoder.decode(speech.payload, out).is_ok_and(|decoded| decoded == samples),
-            Source::Fec => self.decoder.decode_fec(speech.payload, out).is_ok(),
+            Source::Frame => self.codec.decode(speech.payload, out).is_ok_and(|decoded| decoded == samples),
+            Source::Fec => self.codec.decode_fec(speech.payload, out).is_ok(),
             Source::Dred { timestamp, before } => {
-                self.deep.restore(&mut self.decoder, speech.payload, (timestamp, before), out)
+                self.codec.restore(speech.payload, (timestamp, before), out)
             }
         };
         if !done {
             self.counts.undecodable += 1;
-            if self.decoder.conceal(out).is_err() {
+            if self.codec.conceal(out).is_err() {
                 out.fill(0.0);
             }
         }
