@@ -26,10 +26,16 @@ const OURS: [(f32, f32); 9] = [
 const QUANTILES: [f64; 6] = [0.95, 0.7, 0.8, 0.9, 0.97, 0.99];
 const LEAST_DELAYS_MS: [f64; 4] = [40.0, 80.0, 120.0, 200.0];
 
+/// Shares of made-up sound that count as the same, in percent: a piece of 15 ms in half a minute.
+const EQUAL: f64 = 0.05;
+
 /// A point of a curve: delay and concealment.
 type Point = (f64, f64);
 
-/// One trace at all settings.
+/// Runs over one trace at all settings, ours and theirs.
+type Runs = (Vec<Row>, Vec<Row>);
+
+/// The points of one trace.
 struct Duel {
     ours: Vec<Point>,
     theirs: Vec<Point>,
@@ -50,7 +56,7 @@ impl Gain {
         let curve = frontier(ours);
         let flipped: Vec<Point> = curve.iter().rev().map(|p| (p.1, p.0)).collect();
         Gain {
-            delay_ms: point.0 - least_at(&flipped, point.1),
+            delay_ms: point.0 - least_at(&flipped, point.1 + EQUAL),
             concealed: point.1 - least_at(&curve, point.0),
         }
     }
@@ -65,7 +71,7 @@ impl Gain {
 
     /// Lower delay at no more concealment, and no more concealment at no more delay.
     fn is_win(&self) -> bool {
-        self.delay_ms > 0.0 && self.concealed >= 0.0
+        self.delay_ms > 0.0 && self.concealed > -EQUAL
     }
 }
 
@@ -135,7 +141,7 @@ pub(crate) fn run() {
     );
     let (mut all, mut panels) = (Vec::new(), Vec::new());
     for network in networks() {
-        let mut rows: Vec<(Vec<Row>, Vec<Row>)> = Vec::new();
+        let mut rows: Vec<Runs> = Vec::new();
         for seed in 1..=seeds {
             let trace = call.over(network, seed);
             let run = |c: &Contestant| Row::of(&c.run(&call, &trace, in_device), trace.path_ms);
@@ -190,8 +196,8 @@ fn print(name: &str, duels: &[Duel]) {
 }
 
 /// The curves of one network: means over its traces, setting by setting.
-fn panel(network: Profile, rows: &[(Vec<Row>, Vec<Row>)]) -> CurvePanel {
-    let mean = |of: &dyn Fn(&(Vec<Row>, Vec<Row>)) -> Row| {
+fn panel(network: Profile, rows: &[Runs]) -> CurvePanel {
+    let mean = |of: &dyn Fn(&Runs) -> Row| {
         let mean = Row::mean(&rows.iter().map(of).collect::<Vec<Row>>());
         (mean.delay_ms, mean.concealed)
     };
