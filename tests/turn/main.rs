@@ -1,5 +1,5 @@
-//! Real programs over real sockets: coturn beside our TURN client, coturn's load client beside our relay, as a
-//! bare core and inside a switchboard.
+//! Real programs over real sockets: coturn beside our TURN client, coturn's load client and
+//! turn-client-proto beside our relay, as a bare core and inside a switchboard.
 //!
 //! Everything stays on loopback. Without coturn these tests say that they are skipped, unless
 //! `HANDSET_TEST_TOOLS=required` makes that a failure.
@@ -9,6 +9,8 @@
 mod client;
 mod coturn;
 mod coturn_process;
+#[cfg(feature = "switchboard")]
+mod foreign_client;
 mod relay;
 #[cfg(feature = "switchboard")]
 mod switchboard;

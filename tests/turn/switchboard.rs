@@ -21,22 +21,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RELAY_PORTS: &str = "63000-63499";
 
 /// A switchboard with its relay, ended with the test.
-struct Switchboard {
+pub(crate) struct Switchboard {
     process: Child,
     signaling: SocketAddr,
-    relay: SocketAddr,
+    pub(crate) relay: SocketAddr,
     certificate: Option<CertificateDer<'static>>,
 }
 
 /// What a registered peer is told.
-struct Told {
+pub(crate) struct Told {
     urls: Vec<String>,
-    username: String,
-    credential: String,
+    pub(crate) username: String,
+    pub(crate) credential: String,
 }
 
 impl Switchboard {
-    fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_switchboard"))
             .args(["--listen", "127.0.0.1:0", "--relay-ports", RELAY_PORTS])
             .args(options)
@@ -73,7 +73,7 @@ impl Switchboard {
     }
 
     /// Registers a peer and leaves again.
-    fn tell(&self, id: &str) -> Told {
+    pub(crate) fn tell(&self, id: &str) -> Told {
         let scheme = if self.certificate.is_some() { "wss" } else { "ws" };
         let server = format!("{scheme}://localhost:{}/ws", self.signaling.port());
         let config = SignalConfig {
