@@ -10,6 +10,7 @@
 //! - [`Receiver`]: packets in, samples out, whatever happened on the way.
 //! - [`trial`]: a receiver, or another in its place, put through arrivals in virtual time and measured.
 //! - [`device`]: the ends of the wire: files, pipes, microphones and speakers.
+//! - [`SearchTone`]: what a listener hears while a call looks for a path.
 //! - [`Level`]: how loud a frame is, on the scale of RFC 6464.
 //!
 //! Architecture Invariant: nothing here reads a clock, opens a socket or starts a thread, except the edge,
@@ -27,6 +28,7 @@ pub mod pcm;
 mod playback;
 mod receiver;
 pub mod resample;
+mod search_tone;
 mod sender;
 pub mod trial;
 
@@ -36,6 +38,7 @@ pub use level::Level;
 pub use opus::{Bitrate, Channels, FrameLength, Mode};
 pub use playback::{Codec, Latency, ReceiverConfig, ReceiverStats};
 pub use receiver::Receiver;
+pub use search_tone::SearchTone;
 pub use sender::{EncodedFrame, RedSettings, Sender, SenderConfig};
 
 /// Samples a second, per channel, of all audio in this room; also the RTP clock of Opus (RFC 7587 §4.1).

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::audio::device::Output;
-use crate::audio::{Level, Receiver, ReceiverConfig, ReceiverStats};
+use crate::audio::{Level, Receiver, ReceiverConfig, ReceiverStats, SearchTone};
 use crate::rtp::Packet;
 
 use super::engine::Reporter;
@@ -23,6 +23,8 @@ pub(super) struct Downlink {
     heard: bool,
     /// On hold: what comes in is not heard.
     silent: bool,
+    /// For a person at a speaker; a file or a pipe gets what came from the other side and nothing else.
+    search_tone: SearchTone,
     level: Level,
     buffer: Vec<f32>,
 }
@@ -36,6 +38,7 @@ impl Downlink {
         let receiver = ReceiverConfig { channels, latency, ..ReceiverConfig::default() };
         let receiver =
             Receiver::new(receiver).map_err(|source| PeerError::Audio { end: "output", source })?;
+        let search_tone = SearchTone::new(channels);
         let channels = channels.count();
         Ok(Self {
             output,
@@ -46,6 +49,7 @@ impl Downlink {
             fed: false,
             heard: false,
             silent: false,
+            search_tone,
             level: Level::SILENCE,
             buffer: vec![0.0; MAX_PULL_SAMPLES * channels],
         })
@@ -63,6 +67,11 @@ impl Downlink {
 
     pub(super) fn set_silent(&mut self, silent: bool) {
         self.silent = silent;
+    }
+
+    /// The call looks for a path, or has found one.
+    pub(super) fn set_searching(&mut self, searching: bool) {
+        self.search_tone.set_on(searching);
     }
 
     pub(super) fn handle_packet(&mut self, packet: &Packet) {
@@ -124,6 +133,7 @@ impl Downlink {
             let samples = wanted.min(self.buffer.len());
             self.receiver.render(due, &mut self.buffer[..samples]);
             self.on_rendered(samples, now, reporter);
+            self.search_tone.mix(&mut self.buffer[..samples]);
             if let Some(Output::Device(output)) = &mut self.output {
                 output.write(&self.buffer[..samples]);
             }

@@ -242,6 +242,7 @@ impl Session {
             self.statistics.start(now);
         }
         self.downlink.set_silent(matches!(state, State::Held(_)));
+        self.downlink.set_searching(matches!(state, State::Reconnecting(_)));
     }
 
     fn on_negotiated(&mut self, negotiated: &Negotiated, reporter: &mut Reporter) {
