@@ -82,6 +82,9 @@ impl Client {
     }
 
     fn on_allocated(&mut self, message: &Message<'_>, now: Instant) {
+        if self.is_withdrawing() {
+            return self.give_back(now);
+        }
         let mut relayed =
             message.get_all::<XorRelayedAddress>().flatten().map(|XorRelayedAddress(relayed)| relayed);
         let Some(first) = relayed.next() else { return self.fail(Failure::Answer("a relayed address")) };
@@ -97,6 +100,10 @@ impl Client {
     }
 
     fn on_error(&mut self, request: Request, signed: Option<u32>, message: &Message<'_>, now: Instant) {
+        if self.is_withdrawing() {
+            // Nothing was granted, and nothing is wanted any more.
+            return self.end(Event::Released);
+        }
         let error: Option<ErrorCode<'_>> = message.get().ok().flatten();
         let Some(error) = error else { return self.on_refusal(request, 0, "", now) };
         match error.code() {

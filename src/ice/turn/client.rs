@@ -92,6 +92,8 @@ pub(super) enum State {
         second: Option<SocketAddr>,
         refresh_at: Instant,
     },
+    /// Asked for and wanted no more: what is granted yet is given back.
+    Withdrawing,
     Releasing,
     Ended,
 }
@@ -153,7 +155,7 @@ impl Client {
     pub fn handle_disconnected(&mut self) {
         match self.state {
             State::Ended => {}
-            State::Releasing => self.end(Event::Released),
+            State::Withdrawing | State::Releasing => self.end(Event::Released),
             _ => self.fail(Failure::Disconnected),
         }
     }
@@ -278,15 +280,16 @@ impl Client {
     /// Gives the allocation back. [`Event::Released`] follows, at the latest within seconds.
     pub fn release(&mut self, now: Instant) {
         match self.state {
-            State::Allocated { .. } => {
-                self.pending.clear();
-                self.peers.clear();
-                self.state = State::Releasing;
-                self.start(Request::Release, now);
+            State::Allocated { .. } => self.give_back(now),
+            State::Allocating { .. } => {
+                self.pending.retain(|pending| pending.request == Request::Allocate);
+                match self.pending.is_empty() {
+                    true => self.end(Event::Released),
+                    false => self.state = State::Withdrawing,
+                }
             }
-            // What may yet be granted expires by itself.
-            State::Connecting | State::Allocating { .. } => self.end(Event::Released),
-            State::Releasing | State::Ended => {}
+            State::Connecting => self.end(Event::Released),
+            State::Withdrawing | State::Releasing | State::Ended => {}
         }
     }
 
@@ -305,6 +308,13 @@ impl Client {
     pub(super) fn allocate(&mut self, now: Instant) {
         self.state = State::Allocating { cleared: false };
         self.start(Request::Allocate, now);
+    }
+
+    pub(super) fn give_back(&mut self, now: Instant) {
+        self.pending.clear();
+        self.peers.clear();
+        self.state = State::Releasing;
+        self.start(Request::Release, now);
     }
 
     /// Puts a request on its way.
@@ -334,6 +344,10 @@ impl Client {
     pub(super) fn fail(&mut self, failure: Failure) {
         tracing::debug!(%failure, "no TURN allocation");
         self.end(Event::Failed(failure));
+    }
+
+    pub(super) fn is_withdrawing(&self) -> bool {
+        matches!(self.state, State::Withdrawing)
     }
 
     /// Whether there is an allocation from which a peer of this address can be reached.
@@ -375,6 +389,7 @@ impl Client {
 
     fn on_silence(&mut self, request: Request) {
         match request {
+            Request::Allocate if self.is_withdrawing() => self.end(Event::Released),
             Request::Allocate | Request::Refresh | Request::Clear => self.fail(Failure::Timeout),
             Request::Release => self.end(Event::Released),
             Request::Permission(ip) => {

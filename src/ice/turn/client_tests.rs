@@ -486,6 +486,35 @@ fn release_gives_the_allocation_back() {
 }
 
 #[test]
+fn what_is_granted_after_the_release_is_given_back() {
+    let mut pair = Pair::new(Server::new());
+    pair.settle_unproven_first();
+    let asked = pair.client.poll_transmit().expect("it asks again, signed").bytes.to_vec();
+    pair.client.release(pair.now);
+    assert!(!pair.client.is_ended());
+    let granted = pair.server.handle(&asked).expect("the server answers");
+    pair.client.handle_packet(&granted, pair.now);
+    pair.settle();
+    assert_eq!((&pair.events[..], pair.client.is_ended()), (&[Event::Released][..], true));
+    assert_eq!(pair.count(Method::REFRESH), 1);
+}
+
+#[test]
+fn a_release_before_anything_is_granted_asks_for_nothing_more() {
+    let mut pair = Pair::new(Server::new());
+    pair.client.release(pair.now);
+    pair.settle();
+    assert_eq!((pair.sent, &pair.events[..]), (1, &[Event::Released][..]));
+
+    let mut pair = Pair::new(Server::new());
+    pair.settle_unproven_first();
+    pair.server.answer = |_, _| Answer::Silence;
+    pair.client.release(pair.now);
+    pair.run(Duration::from_secs(60));
+    assert_eq!((&pair.events[..], pair.client.is_ended()), (&[Event::Released][..], true));
+}
+
+#[test]
 fn both_families_can_be_had_at_once_and_peers_of_others_are_not_sent_to() {
     let v6: SocketAddr = "[2001:db8::7]:9".parse().unwrap();
     let mut out = [0; 128];
