@@ -27,6 +27,7 @@ const TARGETS: &[Target] = &[
     ("stun_write", "stun_write", ice::fuzz::stun_write),
     ("channel_data", "channel_data", ice::fuzz::channel_data),
     ("turn_client", "turn_client", ice::turn::fuzz::turn_client),
+    ("mdns", "mdns", ice::mdns::fuzz::mdns),
     ("relay_packets", "relay_packets", relay::fuzz::packets),
     ("relay_model", "relay_model", relay::fuzz::model),
     ("rtp_extension", "rtp_extension", rtp::fuzz::header_extension),

@@ -8,12 +8,14 @@
 //! - [`Reflexive`]: what STUN servers see us as;
 //! - [`turn`]: an address lent by a relay;
 //! - [`gather`]: all of these together, for one call;
+//! - [`mdns`]: names that stand for addresses on the local link;
 //! - [`Scope`]: what an address reaches.
 
 pub mod candidate;
 mod credentials;
 pub mod fuzz;
 pub mod gather;
+pub mod mdns;
 mod reflexive;
 mod scope;
 mod server;

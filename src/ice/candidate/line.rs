@@ -228,6 +228,12 @@ impl<'a> Candidate<'a> {
         self.extension("ufrag")
     }
 
+    /// The same with another foundation: one from [`Foundations`](super::Foundations).
+    pub fn with_foundation(mut self, foundation: u32) -> Self {
+        self.foundation = Cow::Owned(foundation.to_string());
+        self
+    }
+
     /// The same with an address in place of its name.
     pub fn with_ip(mut self, ip: IpAddr) -> Self {
         self.address = Address::Ip(ip);
