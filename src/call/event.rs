@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Direction, EndReason, State};
 use crate::ice::CandidateKind;
+use crate::ice::mdns::HostName;
 use crate::rtp;
 
 /// One thing that happened in a call, from [`Call::poll_event`](super::Call::poll_event).
@@ -38,13 +39,11 @@ pub enum CallEvent {
     Report(rtp::ReceiverReport),
     /// The other side said what time it is there.
     SenderClock(rtp::SenderClock),
-    /// The other side named a host by a multicast-DNS name; resolve it and hand the address to
-    /// [`Call::add_remote_address`](super::Call::add_remote_address), or ignore it: the call goes on.
+    /// The other side hides an address behind a multicast-DNS name; find it out and hand it to
+    /// [`Call::resolve_host`](super::Call::resolve_host), or do not: the call goes on.
     UnresolvedHost {
-        /// A name under `.local`.
-        name: String,
-        /// The port of the candidate.
-        port: u16,
+        /// The name.
+        name: HostName,
     },
     /// The last event.
     Ended {

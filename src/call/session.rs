@@ -446,7 +446,12 @@ impl Call {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transport.poll_transmit()
+        loop {
+            let transmit = self.transport.poll_transmit()?;
+            if !self.addresses.would_disclose(&transmit) {
+                return Some(transmit);
+            }
+        }
     }
 
     /// The next signaling message to send.

@@ -1,23 +1,20 @@
 //! Candidates in both directions (RFC 8838), before, in and after descriptions.
 
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::net::Protocol;
 
-use super::{Call, CallError, CallEvent};
-use crate::ice::candidate::{Component, Transport};
-use crate::ice::{CandidateKind, CandidateLine};
+use super::{Call, CallError, CallEvent, Transmit};
+use crate::ice::candidate::{Component, Foundations, Transport};
+use crate::ice::mdns::HostName;
+use crate::ice::{Candidate, CandidateKind, CandidateLine};
 use crate::signaling::{self, ClientMessage};
 
 /// Most remote candidates per start of ICE. A machine with ten addresses, each seen by two STUN servers and two
 /// relays, has fifty; every one more costs a check for each of ours.
 pub const MAX_REMOTE_CANDIDATES: usize = 64;
-
-/// Priority of a host candidate on the best interface (RFC 8445 section 5.1.2.1): given to an address that was
-/// resolved from a name.
-const HOST_PRIORITY: u32 = 2_130_706_431;
 
 /// One address where we can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +25,14 @@ pub struct LocalCandidate {
     pub address: SocketAddr,
     /// The local socket that it belongs to; the same as `address` for a host candidate.
     pub base: SocketAddr,
+    /// What the other side is told in place of the address.
+    pub name: Option<HostName>,
 }
 
 impl LocalCandidate {
     /// An address of this machine itself.
     pub fn host(address: SocketAddr) -> Self {
-        Self { kind: CandidateKind::Host, address, base: address }
+        Self { kind: CandidateKind::Host, address, base: address, name: None }
     }
 
     fn to_agent(self) -> Result<str0m::Candidate, CallError> {
@@ -62,9 +61,14 @@ impl LocalCandidate {
 pub(super) struct Addresses {
     /// Ours, each with its line for the other side (empty where the agent has no use for it).
     locals: Vec<(LocalCandidate, String)>,
+    foundations: Foundations,
     /// Remote candidates that came before the description they belong to.
     early: Vec<String>,
+    /// Remote candidates whose names are not resolved.
+    hidden: Vec<Candidate<'static>>,
     remotes: Vec<(SocketAddr, CandidateKind)>,
+    /// Addresses of the other side that are known by a name alone.
+    resolved: Vec<IpAddr>,
     /// Remote candidates taken since ICE last started, of any use or none.
     taken: usize,
     /// No more of ours will come before the next restart.
@@ -90,6 +94,26 @@ impl Addresses {
         self.locals.iter().map(|(_, line)| line.as_str()).filter(|line| !line.is_empty()).collect()
     }
 
+    /// The agent's line as the other side may see it: the agent hashes foundations from addresses, which are few enough to
+    /// be tried out; and a name stands in place of an address that is hidden. Empty where the agent has no use for it.
+    fn told(&mut self, candidate: &LocalCandidate, line: &str) -> String {
+        let Ok(line) = Candidate::parse(line) else { return String::new() };
+        let base = candidate.base.ip();
+        let number = self.foundations.number(candidate.kind, base, None, Transport::Udp);
+        let line = line.with_foundation(number);
+        match candidate.name.map(|name| name.to_string()) {
+            None => line.to_string(),
+            Some(name) => line.with_mdns_name(&name).map_or_else(String::new, |line| line.to_string()),
+        }
+    }
+
+    /// Whether a relay of ours would learn an address that the other side hides. draft-ietf-mmusic-mdns-ice-candidates
+    /// section 3.3.2: relayed candidates are not paired with names.
+    pub(super) fn would_disclose(&self, transmit: &Transmit) -> bool {
+        self.resolved.contains(&transmit.destination.ip())
+            && self.local_kind(transmit.source) == CandidateKind::Relayed
+    }
+
     fn has_local(&self, candidate: &LocalCandidate) -> bool {
         self.locals.iter().any(|(local, _)| local == candidate)
     }
@@ -97,6 +121,7 @@ impl Addresses {
     /// ICE starts anew: what was known of the other side is void.
     pub(super) fn restart(&mut self) {
         self.remotes.clear();
+        self.hidden.clear();
         self.taken = 0;
     }
 }
@@ -121,6 +146,7 @@ impl Call {
     /// Gives the agent an address; returns its line.
     fn add_to_agent(&mut self, candidate: LocalCandidate) -> Result<String, CallError> {
         let line = self.transport.add_local(candidate.to_agent()?).unwrap_or_default();
+        let line = self.addresses.told(&candidate, &line);
         self.addresses.locals.push((candidate, line.clone()));
         Ok(line)
     }
@@ -151,12 +177,28 @@ impl Call {
         }
     }
 
-    /// An address for a [`CallEvent::UnresolvedHost`].
-    pub fn add_remote_address(&mut self, address: SocketAddr, now: Instant) {
-        if self.state().is_ended() || !self.negotiation.is_remote_known() || !self.take_one() {
+    /// The address of a [`CallEvent::UnresolvedHost`]: every candidate with that name takes part from now on. A name that
+    /// is not waited for is of no effect.
+    pub fn resolve_host(&mut self, name: HostName, ip: IpAddr, now: Instant) {
+        if self.state().is_ended() {
             return;
         }
-        self.take_remote("mdns", HOST_PRIORITY, address, CandidateKind::Host, None);
+        let is_named = |candidate: &Candidate<'_>| {
+            candidate.mdns_name().and_then(HostName::parse).is_some_and(|other| other == name)
+        };
+        let (named, others): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.addresses.hidden).into_iter().partition(is_named);
+        self.addresses.hidden = others;
+        let is_open = self.addresses.remotes.iter().any(|(address, _)| address.ip() == ip);
+        if !is_open && !named.is_empty() && !self.addresses.resolved.contains(&ip) {
+            if self.addresses.resolved.len() >= MAX_REMOTE_CANDIDATES {
+                return;
+            }
+            self.addresses.resolved.push(ip);
+        }
+        for candidate in named {
+            self.take_remote(&candidate, SocketAddr::new(ip, candidate.port()));
+        }
         self.kick(now);
     }
 
@@ -209,12 +251,15 @@ impl Call {
         }
         match (candidate.socket_addr(), candidate.mdns_name()) {
             (Some(address), _) => {
-                let (foundation, priority) = (candidate.foundation(), candidate.priority().get());
-                self.take_remote(foundation, priority, address, candidate.kind(), candidate.ufrag());
+                self.addresses.resolved.retain(|ip| *ip != address.ip());
+                self.take_remote(&candidate, address);
             }
+            // Names of another form are nobody's that ICE has to do with.
             (None, Some(name)) => {
-                let (name, port) = (name.to_owned(), candidate.port());
-                self.tell(CallEvent::UnresolvedHost { name, port });
+                if let Some(name) = HostName::parse(name) {
+                    self.addresses.hidden.push(candidate.into_owned());
+                    self.tell(CallEvent::UnresolvedHost { name });
+                }
             }
             (None, None) => {}
         }
@@ -227,30 +272,26 @@ impl Call {
         room
     }
 
-    fn take_remote(
-        &mut self,
-        foundation: &str,
-        priority: u32,
-        address: SocketAddr,
-        kind: CandidateKind,
-        ufrag: Option<&str>,
-    ) {
+    /// Has a candidate of the other side, which is at this address, take part.
+    fn take_remote(&mut self, candidate: &Candidate<'_>, address: SocketAddr) {
         let ip = address.ip();
         if ip.is_unspecified() || ip.is_multicast() || address.port() == 0 {
             return;
         }
-        self.addresses.remotes.push((address, kind));
-        self.tell(CallEvent::RemoteAddress(address));
+        self.addresses.remotes.push((address, candidate.kind()));
+        if !self.addresses.resolved.contains(&ip) {
+            self.tell(CallEvent::RemoteAddress(address));
+        }
         self.transport.add_remote(str0m::Candidate::from_parts(
-            foundation.to_owned(),
+            candidate.foundation().to_owned(),
             1,
             Protocol::Udp,
-            priority,
+            candidate.priority().get(),
             address,
-            agent_kind(kind),
+            agent_kind(candidate.kind()),
             None,
             None,
-            ufrag.map(str::to_owned),
+            candidate.ufrag().map(str::to_owned),
         ));
     }
 

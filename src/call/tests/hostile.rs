@@ -1,5 +1,6 @@
 use super::*;
 use crate::call::pair::{address, call_id};
+use crate::ice::mdns::HostName;
 use crate::rtp::PayloadFormat;
 use crate::signaling;
 
@@ -133,14 +134,16 @@ fn a_multicast_dns_name_is_told_and_can_be_resolved_later() {
     pair.inject_message(Party::Callee, candidate(line));
     pair.run_for(MS);
     let asked = pair.end(Party::Callee).events.iter().find_map(|(_, e)| match e {
-        CallEvent::UnresolvedHost { name, port } => Some((name.clone(), *port)),
+        CallEvent::UnresolvedHost { name } => Some(*name),
         _ => None,
     });
-    let (name, port) = asked.unwrap();
-    assert!(name.ends_with(".local"));
-    assert_eq!(port, 5000);
+    let name = asked.unwrap();
+    assert_eq!(name.to_string(), "7f3c0de1-1111-4222-8333-123456789abc.local");
     let now = pair.now();
-    pair.of(Party::Callee).add_remote_address("10.0.0.77:5000".parse().unwrap(), now);
+    let stranger = HostName::from_random([9; 16]);
+    pair.of(Party::Callee).resolve_host(stranger, "10.0.0.66".parse().unwrap(), now);
+    pair.of(Party::Callee).resolve_host(name, "10.0.0.77".parse().unwrap(), now);
+    pair.run_for(MS);
     assert!(pair.run_until_both(SECOND, "connected"));
 }
 

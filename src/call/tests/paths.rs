@@ -93,7 +93,8 @@ fn a_direct_path_that_closes_is_left_for_the_relay() {
     for party in BOTH {
         let host = LocalCandidate::host(address(party, 0));
         let relay = ([203, 0, 113, 1], 61_000 + party as u16).into();
-        let relayed = LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: host.base };
+        let relayed =
+            LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: host.base, name: None };
         pair.set_candidates(party, vec![host, relayed]);
     }
     pair.call();

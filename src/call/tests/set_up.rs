@@ -292,8 +292,12 @@ fn of_six_interfaces_a_side_the_relay_is_found_within_400_ms() {
     });
     for party in BOTH {
         let hosts = (0..6).map(|n| LocalCandidate::host(address(party, n)));
-        let relayed =
-            LocalCandidate { kind: CandidateKind::Relayed, address: relay(party), base: address(party, 0) };
+        let relayed = LocalCandidate {
+            kind: CandidateKind::Relayed,
+            address: relay(party),
+            base: address(party, 0),
+            name: None,
+        };
         pair.set_candidates(party, hosts.chain([relayed]).collect());
     }
     pair.call();
@@ -317,7 +321,7 @@ fn of_six_relays_a_side_one_pair_is_found_within_400_ms() {
     for (party, first) in [(Party::Caller, 61_000), (Party::Callee, 61_100)] {
         let relayed = (0..6).map(|n| {
             let relay = ([203, 0, 113, 1], first + n).into();
-            LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay }
+            LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay, name: None }
         });
         pair.set_candidates(party, relayed.collect());
     }
@@ -343,7 +347,8 @@ fn where_udp_is_swallowed_a_relay_over_tls_carries_the_call_within_700_ms() {
         let relay = ([203, 0, 113, 1], 61_001 + party as u16).into();
         let now = pair.now();
         pair.end(party).addresses.push(relay);
-        let relayed = LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay };
+        let relayed =
+            LocalCandidate { kind: CandidateKind::Relayed, address: relay, base: relay, name: None };
         pair.of(party).add_local_candidate(relayed, now).unwrap();
     }
     assert!(pair.run_until_both(2 * SECOND, "connected"));
