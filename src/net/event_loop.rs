@@ -16,6 +16,8 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::interface_watch::InterfaceWatch;
+use super::interfaces::Link;
+use super::multicast_dns::{MulticastDns, MulticastMessage, MulticastTarget};
 use super::stream::TlsTarget;
 use super::streams::{StreamEvent, StreamKey, Streams};
 use super::timer::Timer;
@@ -71,6 +73,8 @@ pub struct EventLoop {
     timer: Timer,
     sockets: Vec<Option<Socket>>,
     streams: Streams,
+    /// None while nobody needs it.
+    multicast_dns: Option<MulticastDns>,
     /// None where the system does not let us listen.
     watch: Option<InterfaceWatch>,
     interfaces_changed: bool,
@@ -88,8 +92,19 @@ impl EventLoop {
         let timer = Timer::register(poll.registry(), TIMER)?;
         let buffer = Box::new([0; MAX_DATAGRAM_BYTES]);
         let (events, sockets, streams) = (Events::with_capacity(64), Vec::new(), Streams::new());
-        let (watch, interfaces_changed) = (None, false);
-        Ok(Self { poll, events, waker, timer, sockets, streams, watch, interfaces_changed, buffer })
+        let (multicast_dns, watch, interfaces_changed) = (None, None, false);
+        Ok(Self {
+            poll,
+            events,
+            waker,
+            timer,
+            sockets,
+            streams,
+            multicast_dns,
+            watch,
+            interfaces_changed,
+            buffer,
+        })
     }
 
     /// A handle that ends the current or the next [`EventLoop::wait`].
@@ -145,8 +160,9 @@ impl EventLoop {
     /// When the poll itself fails; an interrupting signal only ends the wait.
     pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         // A turn that ended at its limit of datagrams left some behind, and the edge will not come again.
-        let pending =
-            self.streams.is_pending() || self.sockets.iter().flatten().any(|socket| socket.readable);
+        let pending = self.streams.is_pending()
+            || self.sockets.iter().flatten().any(|socket| socket.readable)
+            || self.multicast_dns.as_ref().is_some_and(MulticastDns::is_pending);
         let now = Instant::now();
         let deadline = if pending { Some(now) } else { deadline };
         let timeout = self.timer.arm(deadline, now)?;
@@ -169,6 +185,9 @@ impl EventLoop {
                         socket.readable = true;
                     }
                     self.streams.ready(event);
+                    if let Some(multicast_dns) = &mut self.multicast_dns {
+                        multicast_dns.ready(event);
+                    }
                 }
             }
         }
@@ -246,6 +265,34 @@ impl EventLoop {
     /// Closes a stream, and tells nothing more of it.
     pub fn close_stream(&mut self, key: StreamKey) {
         self.streams.close(self.poll.registry(), key);
+    }
+
+    /// Opens the sockets of multicast DNS on these links, in place of those that are open. Says on how many of them the
+    /// group is heard.
+    pub fn open_multicast_dns(&mut self, links: &[Link]) -> usize {
+        let opened = MulticastDns::open(self.poll.registry(), links);
+        let heard = opened.heard();
+        self.multicast_dns = Some(opened);
+        heard
+    }
+
+    /// Closes the sockets of multicast DNS.
+    pub fn close_multicast_dns(&mut self) {
+        self.multicast_dns = None;
+    }
+
+    /// Sends a message of multicast DNS, if its sockets are open.
+    pub fn send_multicast_dns(&self, target: MulticastTarget, message: &[u8]) {
+        if let Some(multicast_dns) = &self.multicast_dns {
+            multicast_dns.send(target, message);
+        }
+    }
+
+    /// Hands what came by multicast DNS to `take`.
+    pub fn receive_multicast_dns(&mut self, mut take: impl FnMut(MulticastMessage<'_>)) {
+        if let Some(multicast_dns) = &mut self.multicast_dns {
+            multicast_dns.receive(&mut take);
+        }
     }
 
     /// Hands what happened to the streams to `take`.

@@ -59,6 +59,38 @@ pub fn listed(loopback: Loopback) -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
+/// A network that an interface is on, in one family: what is said to a multicast group there is heard there alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// Over IPv4, by an address of the interface.
+    V4(Ipv4Addr),
+    /// Over IPv6, by the interface's number.
+    V6(u32),
+}
+
+/// The links of the usable addresses, or of those `only` where there are some.
+///
+/// # Errors
+/// When the system does not list its interfaces.
+pub fn links(loopback: Loopback, only: &[IpAddr]) -> io::Result<Vec<Link>> {
+    let usable = if only.is_empty() { usable_addresses(loopback)? } else { only.to_vec() };
+    let mut seen: Vec<(String, bool)> = Vec::new();
+    let mut links = Vec::new();
+    for interface in if_addrs::get_if_addrs()? {
+        let network = (interface.name.clone(), interface.ip().is_ipv6());
+        if !usable.contains(&interface.ip()) || seen.contains(&network) {
+            continue;
+        }
+        seen.push(network);
+        links.extend(match interface.ip() {
+            IpAddr::V4(ip) => Some(Link::V4(ip)),
+            IpAddr::V6(_) => interface.index.map(Link::V6),
+        });
+    }
+    links.truncate(MAX_ADDRESSES);
+    Ok(links)
+}
+
 fn is_inner_bridge(name: &str) -> bool {
     INNER_BRIDGES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -10,6 +10,7 @@
 mod event_loop;
 mod interface_watch;
 pub mod interfaces;
+mod multicast_dns;
 mod names;
 pub mod relay_server;
 mod stream;
@@ -19,6 +20,7 @@ pub mod tls;
 pub mod websocket;
 
 pub use event_loop::{Datagram, EventLoop, MAX_DATAGRAM_BYTES, Wake};
+pub use multicast_dns::{MulticastMessage, MulticastTarget};
 pub use names::{Answer, Names};
 pub use stream::TlsTarget;
 pub use streams::{StreamEvent, StreamKey};

@@ -386,6 +386,9 @@ impl Engine {
                 paths.handle_stream(key, &event, arrival, &mut |_| {});
             }
         });
+        if let Some(paths) = paths {
+            net.receive_multicast_dns(|said| paths.handle_multicast_dns(&said, Instant::now()));
+        }
     }
 
     fn let_time_pass(&mut self, now: Instant) {

@@ -125,6 +125,9 @@ pub enum PeerEvent {
         kind: &'static str,
         /// The address.
         address: String,
+        /// The name that the other side is told in place of the address.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         /// What carries packets to us, or to the relay: `udp`, `tcp` or `tls`.
         protocol: &'static str,
         /// The server that told or lent it.

@@ -11,6 +11,9 @@ use crate::ice::turn::Login;
 pub struct IceOptions {
     /// Which candidates the other side is told of.
     pub policy: IcePolicy,
+    /// Whether the other side is told names of multicast DNS in place of this machine's own addresses
+    /// (draft-ietf-mmusic-mdns-ice-candidates): who is on the same network finds out what they stand for.
+    pub hide_addresses: bool,
     /// Servers to ask beside those that the switchboard names.
     pub servers: Vec<IceServer>,
     /// Whether the servers that the switchboard names are asked too.
@@ -21,7 +24,13 @@ pub struct IceOptions {
 
 impl Default for IceOptions {
     fn default() -> Self {
-        Self { policy: IcePolicy::All, servers: Vec::new(), use_given_servers: true, turn_ca: None }
+        Self {
+            policy: IcePolicy::All,
+            hide_addresses: false,
+            servers: Vec::new(),
+            use_given_servers: true,
+            turn_ca: None,
+        }
     }
 }
 

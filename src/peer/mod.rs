@@ -37,6 +37,7 @@ mod exit_code;
 mod flight;
 mod handle;
 mod ice_options;
+mod local_names;
 mod negotiation;
 mod paths;
 mod playout_clock;

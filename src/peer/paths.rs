@@ -10,13 +10,15 @@ use rustls::ClientConfig;
 
 use crate::call::{Call, LocalCandidate, Transmit};
 use crate::ice::gather::{
-    Dial, GatherEvent, Gathered, Gatherer, Inbound, Outgoing, StreamAction, StreamId, Way,
+    Dial, GatherEvent, Gathered, Gatherer, IcePolicy, Inbound, Outgoing, StreamAction, StreamId, Way,
 };
+use crate::ice::mdns::HostName;
 use crate::ice::{Carrier, TransactionIds};
 use crate::net::interfaces::{self, Loopback};
-use crate::net::{Datagram, EventLoop, StreamEvent, StreamKey, TlsTarget};
+use crate::net::{Datagram, EventLoop, MulticastMessage, StreamEvent, StreamKey, TlsTarget};
 
 use super::engine::{Reporter, random};
+use super::local_names::{LocalNames, Told};
 use super::servers::{Servers, Usable};
 use super::{PeerConfig, PeerEvent};
 
@@ -32,6 +34,9 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 /// See the module's documentation.
 pub(super) struct Paths {
     gatherer: Gatherer,
+    names: LocalNames,
+    /// Addresses on our links are of use.
+    goes_direct: bool,
     /// Tells the streams of one call from those of another.
     number: u32,
     hosts: Vec<SocketAddr>,
@@ -68,6 +73,8 @@ impl Paths {
         gatherer.set_stream_sources(config.bind.clone());
         let mut paths = Self {
             gatherer,
+            names: LocalNames::new(config.ice.hide_addresses, loopback, config.bind.clone()),
+            goes_direct: config.ice.policy == IcePolicy::All,
             number,
             hosts: Vec::new(),
             bind: config.bind.clone(),
@@ -80,6 +87,8 @@ impl Paths {
             search_at: None,
             release_by: None,
         };
+        let listens = !paths.goes_direct || paths.names.listen(net);
+        paths.tell_deaf(listens, reporter);
         for ip in paths.addresses(true) {
             paths.bind(ip, net, reporter, now);
         }
@@ -117,6 +126,13 @@ impl Paths {
                 let text = format!("cannot use the local address {ip}: {error}");
                 reporter.tell(PeerEvent::error("bind", text));
             }
+        }
+    }
+
+    fn tell_deaf(&self, listens: bool, reporter: &mut Reporter) {
+        if !listens {
+            let text = "no multicast DNS on any interface: the other side cannot find our hidden addresses";
+            reporter.tell(PeerEvent::error("multicast_dns", text));
         }
     }
 
@@ -191,6 +207,7 @@ impl Paths {
         if self.gatherer.poll_timeout().is_some_and(|at| at <= now) {
             self.gatherer.handle_timeout(now);
         }
+        self.names.handle_timeout(now);
         if self.search_at.is_some_and(|at| at <= now) {
             self.search(now);
         }
@@ -199,7 +216,7 @@ impl Paths {
     /// When [`handle_timeout`](Self::handle_timeout) or [`look`](Self::look) is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let own = [self.look_at, self.search_at, self.release_by];
-        own.into_iter().chain([self.gatherer.poll_timeout()]).flatten().min()
+        own.into_iter().chain([self.gatherer.poll_timeout(), self.names.deadline()]).flatten().min()
     }
 
     /// The path was lost: looks for other addresses of our own until [`settle`](Self::settle).
@@ -223,6 +240,18 @@ impl Paths {
     /// The other side may send from here.
     pub(super) fn expect(&mut self, peer: IpAddr, now: Instant) {
         self.gatherer.add_peer(peer, now);
+    }
+
+    /// The other side hides an address behind a name. Where all media goes through relays it is of no use.
+    pub(super) fn resolve(&mut self, name: HostName, now: Instant) {
+        if self.goes_direct && self.release_by.is_none() {
+            self.names.ask(name, now);
+        }
+    }
+
+    /// Takes what was said by multicast DNS.
+    pub(super) fn handle_multicast_dns(&mut self, said: &MulticastMessage<'_>, now: Instant) {
+        self.names.handle_message(said, now);
     }
 
     /// An interface or an address came or went.
@@ -257,6 +286,8 @@ impl Paths {
             self.gatherer.remove_host(*host);
             net.unbind(*host);
         }
+        let listens = self.names.handle_change(gone.iter().map(SocketAddr::ip), net);
+        self.tell_deaf(listens, reporter);
         for ip in fresh {
             self.bind(ip, net, reporter, now);
         }
@@ -274,7 +305,9 @@ impl Paths {
     /// Starts ICE anew over what there is by now; what is found later is trickled.
     fn restart(&mut self, call: &mut Call, now: Instant) {
         self.is_lost = false;
-        let candidates: Vec<_> = self.gatherer.candidates().iter().map(local_candidate).collect();
+        let Self { gatherer, names, .. } = self;
+        let found = gatherer.candidates().iter();
+        let candidates: Vec<_> = found.filter_map(|gathered| local_candidate(gathered, names)).collect();
         call.restart_ice(&candidates, now);
     }
 
@@ -295,18 +328,24 @@ impl Paths {
                 GatherEvent::Complete => call.end_of_local_candidates(),
             }
         }
+        while let Some(resolved) = self.names.poll_resolved() {
+            call.resolve_host(resolved.name, resolved.ip, now);
+        }
     }
 
     fn on_found(&mut self, gathered: &Gathered, call: &mut Call, reporter: &mut Reporter, now: Instant) {
         let origin = gathered.origin.as_ref();
+        let candidate = local_candidate(gathered, &mut self.names);
         reporter.tell(PeerEvent::Candidate {
             kind: gathered.kind.as_str(),
             address: gathered.address.to_string(),
+            name: candidate.and_then(|candidate| candidate.name).map(|name| name.to_string()),
             protocol: origin.map_or(Carrier::Udp, |origin| origin.carrier).as_str(),
             server: origin.map(|origin| origin.server.to_string()),
             took_ms: origin.map(|origin| origin.took.as_secs_f32() * 1000.0),
         });
-        if let Err(error) = call.add_local_candidate(local_candidate(gathered), now) {
+        let added = candidate.map_or(Ok(()), |candidate| call.add_local_candidate(candidate, now));
+        if let Err(error) = added {
             tracing::debug!(%error, "a local address is no candidate");
         }
         if self.is_lost && call.state().is_established() {
@@ -335,6 +374,7 @@ impl Paths {
             }
         }
         self.transmit(net);
+        self.names.put_out(net);
     }
 
     fn transmit(&mut self, net: &mut EventLoop) {
@@ -358,6 +398,7 @@ impl Paths {
     /// The call is over: gives back what was lent.
     pub(super) fn release(&mut self, net: &mut EventLoop, now: Instant) {
         self.gatherer.release(now);
+        self.names.close(net);
         self.release_by = Some(now + RELEASE_LIMIT);
         (self.look_at, self.search_at) = (None, None);
         self.put_out(net, now);
@@ -379,8 +420,14 @@ impl Paths {
     }
 }
 
-fn local_candidate(gathered: &Gathered) -> LocalCandidate {
-    LocalCandidate { kind: gathered.kind, address: gathered.address, base: gathered.base }
+/// What the call is to know of an address; nothing of one that cannot be hidden and has to be.
+fn local_candidate(gathered: &Gathered, names: &mut LocalNames) -> Option<LocalCandidate> {
+    let name = match names.told(gathered) {
+        Told::Openly => None,
+        Told::As(name) => Some(name),
+        Told::Not => return None,
+    };
+    Some(LocalCandidate { kind: gathered.kind, address: gathered.address, base: gathered.base, name })
 }
 
 fn put(net: &mut EventLoop, number: u32, outgoing: Outgoing<'_>) {

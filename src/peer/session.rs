@@ -224,8 +224,10 @@ impl Session {
                 let followed = self.uplink.handle_report(&report);
                 tell_refusal(followed, reporter);
             }
-            CallEvent::UnresolvedHost { .. } => {
-                tracing::debug!("a candidate with a multicast-DNS name was passed over");
+            CallEvent::UnresolvedHost { name } => {
+                if let Some(paths) = paths {
+                    paths.resolve(name, Instant::now());
+                }
             }
             CallEvent::Ended { reason } => self.ended = Some(reason),
         }

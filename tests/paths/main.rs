@@ -9,6 +9,7 @@
 
 mod certificate;
 mod coturn;
+mod hidden;
 mod laboratory;
 mod nat;
 mod programs;
@@ -28,6 +29,7 @@ const SCENES_AT_ONCE: usize = 3;
 enum Needs {
     Coturn,
     Laboratory,
+    Namespaces,
 }
 
 macro_rules! trials {
@@ -64,6 +66,11 @@ fn main() -> ExitCode {
         nat::an_interface_that_is_replaced_in_a_call_costs_a_moment,
         nat::a_switchboard_that_cannot_be_reached_is_not_missed_by_a_call,
     ]);
+    trials.extend(trials![
+        Needs::Namespaces,
+        hidden::two_that_hide_their_addresses_find_each_other_over_ipv4,
+        hidden::two_that_hide_their_addresses_find_each_other_over_ipv6,
+    ]);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -71,6 +78,7 @@ fn perform(needs: Needs, scene: fn()) -> Result<Completion, Failed> {
     let missing = match needs {
         Needs::Coturn => coturn::missing(),
         Needs::Laboratory => coturn::missing().or_else(laboratory::missing),
+        Needs::Namespaces => laboratory::missing(),
     };
     match missing {
         None => {

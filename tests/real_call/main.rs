@@ -7,6 +7,7 @@ mod apart;
 mod bad_input;
 mod devices;
 mod foreign_messages;
+mod hidden;
 mod many_calls;
 mod process_figures;
 mod processes;

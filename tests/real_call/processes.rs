@@ -174,7 +174,7 @@ impl Switchboard {
 /// A peer that tells its events.
 pub(crate) struct Peer {
     pub(crate) program: Program,
-    seen: Vec<Value>,
+    pub(crate) seen: Vec<Value>,
 }
 
 impl Peer {

@@ -15,6 +15,9 @@ pub struct IceArgs {
     /// Which addresses the other side is told of: all, or those of relays alone
     #[arg(long, value_enum, value_name = "WHICH", default_value = "all", help_heading = "Paths")]
     pub ice_policy: IcePolicyArg,
+    /// Tell the other side names in place of this machine's own addresses; only its own network can resolve them (mDNS)
+    #[arg(long, help_heading = "Paths")]
+    pub hide_addresses: bool,
     /// A STUN server, stun:HOST[:PORT] (may be repeated)
     #[arg(long, value_name = "URL", help_heading = "Paths")]
     pub stun: Vec<ServerUri>,
@@ -75,7 +78,8 @@ impl IceArgs {
             IcePolicyArg::Relay => IcePolicy::Relay,
         };
         let use_given_servers = !self.no_server_ice;
-        Ok(IceOptions { policy, servers, use_given_servers, turn_ca: self.turn_ca.clone() })
+        let (hide_addresses, turn_ca) = (self.hide_addresses, self.turn_ca.clone());
+        Ok(IceOptions { policy, hide_addresses, servers, use_given_servers, turn_ca })
     }
 
     fn login(&self) -> Result<Option<Login>, String> {
@@ -114,7 +118,8 @@ mod tests {
         let turn = ["--turn", "turn:relay.example", "--turn", "turns:relay.example:443"];
         let login = ["--turn-user", "alice", "--turn-password", "secret"];
         let stun = ["--stun", "stun:192.0.2.1", "--ice-policy", "relay", "--no-server-ice"];
-        let options = options(&[&turn[..], &login, &stun].concat()).expect("fits");
+        let options = options(&[&turn[..], &login, &stun, &["--hide-addresses"]].concat()).expect("fits");
+        assert!(options.hide_addresses);
         assert_eq!(options.policy, IcePolicy::Relay);
         assert_eq!(options.servers.len(), 3);
         assert_eq!(options.servers.iter().filter(|server| server.login.is_some()).count(), 2);
