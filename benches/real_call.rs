@@ -180,8 +180,10 @@ fn cost() {
             speech.samples().iter().copied().cycle().take(16_000 * (COST.as_secs() as usize + 5)).collect();
         write_wav(&said, &Recording::new(long, 16_000, 0.0));
         let ends = ["--input", &said, "--output", "null", "--quiet", "--frame-ms", frame_ms];
-        let mut bob = Peer::answering("bob", &switchboard, &ends);
-        let mut alice = Peer::calling("bob", "alice", &switchboard, &ends);
+        // Names of their own: those of peers that were ended without a goodbye are kept for a while.
+        let [callee, caller] = ["bob", "alice"].map(|name| format!("{name}-{frame_ms}"));
+        let mut bob = Peer::answering(&callee, &switchboard, &ends);
+        let mut alice = Peer::calling(&callee, &caller, &switchboard, &ends);
         alice.wait_for("first audio", |event| event["type"] == "first_audio");
         bob.wait_for("first audio", |event| event["type"] == "first_audio");
         let pids = [alice.program.pid(), bob.program.pid()];
