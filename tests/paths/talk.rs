@@ -96,7 +96,8 @@ impl Talk {
         for (id, hz) in [("alice", BOB_HZ), ("bob", ALICE_HZ)] {
             let heard = tone::heard(&self.folder.path(&format!("{id}.wav")), hz);
             let count = |pieces: &[bool]| pieces.iter().filter(|heard| **heard).count();
-            let last = &heard[heard.len().saturating_sub(2 * HEARD_PIECES)..];
+            // Of the last seconds: a busy machine may hold a second of them back.
+            let last = &heard[heard.len().saturating_sub(4 * HEARD_PIECES)..];
             assert!(count(&heard) >= HEARD_PIECES, "{id} heard the tone {} times", count(&heard));
             assert!(count(last) >= HEARD_PIECES / 2, "{id} heard the tone at the end {} times", count(last));
         }

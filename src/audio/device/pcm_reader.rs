@@ -248,7 +248,8 @@ mod tests {
         rig.input.start();
         assert_eq!(rig.hear(usize::MAX), (0..28_800).collect::<Vec<i16>>());
         let took = begun.elapsed().as_millis();
-        assert!((570..700).contains(&took), "600 ms of sound came in {took} ms");
+        // Never sooner than it sounds; later only as much as a busy machine makes everything late.
+        assert!((570..5000).contains(&took), "600 ms of sound came in {took} ms");
     }
 
     #[test]
