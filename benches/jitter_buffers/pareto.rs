@@ -13,14 +13,14 @@ use crate::{neteq, networks, setting, voice};
 /// What a percent is worth in milliseconds, and how long arrivals are remembered: points of our range.
 const OURS: [(f32, f32); 9] = [
     (1.0, 1000.0),
-    (3.0, 1000.0),
-    (10.0, 2000.0),
-    (25.0, 4000.0),
-    (60.0, 8000.0),
-    (150.0, 12_000.0),
-    (400.0, 16_000.0),
-    (1000.0, 24_000.0),
-    (3000.0, 30_000.0),
+    (5.0, 2000.0),
+    (12.0, 3000.0),
+    (30.0, 6000.0),
+    (80.0, 10_000.0),
+    (150.0, 15_000.0),
+    (300.0, 20_000.0),
+    (1000.0, 30_000.0),
+    (3000.0, 40_000.0),
 ];
 /// NetEq's default comes first.
 const QUANTILES: [f64; 6] = [0.95, 0.7, 0.8, 0.9, 0.97, 0.99];

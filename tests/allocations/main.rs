@@ -1,6 +1,7 @@
 //! Paths that must not allocate, run under an allocator that counts.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 
+mod media;
 mod relay;
 mod stun;
 
