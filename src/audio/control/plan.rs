@@ -44,8 +44,8 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// IPv4, UDP, RTP with an empty header extension, and the tag of AES-GCM.
-    pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 4 + 16;
+    /// IPv4, UDP, RTP, the tag of AES-GCM, and one byte for the header extensions that few packets carry.
+    pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 16 + 1;
 
     /// What can be said before anything is negotiated: plain Opus.
     pub fn plain(config: &SenderConfig) -> Abilities {
