@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// Round trip above the least one from which a queue is suspected, beside the jitter.
+/// Round trip above the least one from which a queue is suspected, beside its variation.
 const QUEUE: Duration = Duration::from_millis(60);
-/// A queue this long is one whatever the jitter.
+/// A queue this long is one whatever the variation.
 const LONG_QUEUE: Duration = Duration::from_millis(250);
-/// Reports with a queue, or with great loss, one after the other, that are believed: one alone may have met a stall.
-const REPORTS: u32 = 2;
+/// Reports with a queue, one after the other, that are believed: one alone may have met a stall.
+const REPORTS: u32 = 3;
+/// Memory of how much the round trip varies, in reports.
+const VARIATION_REPORTS: u32 = 4;
 /// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
 const BELOW: f64 = 0.85;
 /// Time after a fall in which nothing rises.
@@ -22,10 +24,16 @@ const CAREFUL_GROWTH: f64 = 1.004;
 const MEMORY: Duration = Duration::from_secs(60);
 /// Loss from which a bottleneck without a queue is suspected.
 const SUSPECT_LOSS: f64 = 0.12;
-/// Loss at a lower rate, as a share of that before, below which the rate had to do with it.
-const LESS: f64 = 0.75;
+/// Reports with such a loss, one after the other, that are believed: a bottleneck loses all the time, and one burst of
+/// losses is a fifth of what a report covers.
+const LOSSY_REPORTS: u32 = 3;
+/// Loss at a lower rate, as a share of that before, below which the rate had to do with it. A bottleneck loses next to
+/// nothing of what it can carry.
+const LESS: f64 = 0.5;
 /// How long a lower rate is tried to see whether less is lost.
 const TRIAL: Duration = Duration::from_secs(4);
+/// The report that comes first in a trial is about what was sent before.
+const BEFORE_TRIAL: Duration = Duration::from_millis(1500);
 /// Time until the next such trial where it was in vain.
 const NEXT_TRIAL: Duration = Duration::from_secs(60);
 /// Below this nothing is understood any more.
@@ -58,9 +66,11 @@ pub struct Bottleneck {
     /// The least round trip of this window and of the one before it.
     least: [Option<Duration>; 2],
     window: Option<Instant>,
+    /// The latest round trip, and how much one differs from the next: a queue grows and then stays, jitter comes and goes.
+    latest: Option<Duration>,
+    variation: Duration,
     queued: u32,
-    /// Reports of great loss, one after the other.
-    lossy: u32,
+    lossy: Lossy,
     held_until: Option<Instant>,
     too_much: Option<(f64, Instant)>,
     trial: Option<Trial>,
@@ -68,11 +78,30 @@ pub struct Bottleneck {
     last: Option<Instant>,
 }
 
+/// Reports with much loss, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lossy {
+    reports: u32,
+    sum: f64,
+}
+
+impl Lossy {
+    fn add(&mut self, lost: f64) {
+        self.reports += 1;
+        self.sum += lost;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / f64::from(self.reports.max(1))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     since: Instant,
     loss_before: f64,
     limit_before: Option<f64>,
+    lossy: Lossy,
 }
 
 /// The least round trip is that of the last 30 to 60 s.
@@ -114,7 +143,11 @@ impl Bottleneck {
         self.least[1] = Some(self.least[1].map_or(rtt, |least| least.min(rtt)));
         let least = self.least.into_iter().flatten().min().unwrap_or(rtt);
         let queue = rtt.saturating_sub(least);
-        queue > LONG_QUEUE.max(delivery.jitter * 4) || queue > QUEUE + delivery.jitter * 3
+        let change = self.latest.replace(rtt).map_or(Duration::ZERO, |latest| latest.abs_diff(rtt));
+        self.variation = (self.variation * (VARIATION_REPORTS - 1) + change) / VARIATION_REPORTS;
+        // Jitter on a path that keeps order is more than neighbouring packets show of it.
+        let jitter = (delivery.jitter * 3).max(self.variation * 2);
+        queue > LONG_QUEUE.max(delivery.jitter * 4) || queue > QUEUE + jitter
     }
 
     fn fall(&mut self, delivery: &Delivery) {
@@ -131,20 +164,30 @@ impl Bottleneck {
 
     /// Sends less for a while where much is lost. `true` while that goes on.
     fn on_trial(&mut self, delivery: &Delivery) -> bool {
-        if let Some(trial) = self.trial {
-            if delivery.at.saturating_duration_since(trial.since) < TRIAL {
+        if let Some(trial) = &mut self.trial {
+            let passed = delivery.at.saturating_duration_since(trial.since);
+            if passed >= BEFORE_TRIAL {
+                trial.lossy.add(delivery.lost);
+            }
+            if passed < TRIAL {
                 return true;
             }
+            let trial = *trial;
             self.end_trial(trial, delivery);
             return self.trial.is_some();
         }
-        self.lossy = if delivery.lost < SUSPECT_LOSS { 0 } else { self.lossy + 1 };
-        let may = self.next_trial.is_none_or(|at| at <= delivery.at);
-        if self.lossy < REPORTS || !may {
+        if delivery.lost < SUSPECT_LOSS {
+            self.lossy = Lossy::default();
             return false;
         }
-        self.trial =
-            Some(Trial { since: delivery.at, loss_before: delivery.lost, limit_before: self.limit_bps });
+        self.lossy.add(delivery.lost);
+        let may = self.next_trial.is_none_or(|at| at <= delivery.at);
+        if self.lossy.reports < LOSSY_REPORTS || !may {
+            return false;
+        }
+        let loss_before = std::mem::take(&mut self.lossy).mean();
+        let (since, limit_before, lossy) = (delivery.at, self.limit_bps, Lossy::default());
+        self.trial = Some(Trial { since, loss_before, limit_before, lossy });
         self.too_much = Some((delivery.sent_bps, delivery.at));
         self.limit_bps = Some((BELOW * delivery.delivered_bps.min(delivery.sent_bps)).max(LEAST_BPS));
         true
@@ -152,13 +195,15 @@ impl Bottleneck {
 
     fn end_trial(&mut self, trial: Trial, delivery: &Delivery) {
         self.trial = None;
-        if delivery.lost >= LESS * trial.loss_before {
+        let lost = trial.lossy.mean();
+        if lost >= LESS * trial.loss_before {
             // As much is lost of less: that is not a matter of the rate.
             self.limit_bps = trial.limit_before;
             self.next_trial = Some(delivery.at + NEXT_TRIAL);
-        } else if delivery.lost >= SUSPECT_LOSS / 2.0 {
+        } else if lost >= SUSPECT_LOSS / 2.0 {
             // The right way, but not yet far enough.
-            self.trial = Some(Trial { since: delivery.at, loss_before: delivery.lost, ..trial });
+            let (since, lossy) = (delivery.at, Lossy::default());
+            self.trial = Some(Trial { since, loss_before: lost, lossy, ..trial });
             self.limit_bps = Some((BELOW * delivery.delivered_bps.min(delivery.sent_bps)).max(LEAST_BPS));
         } else {
             self.held_until = Some(delivery.at + HOLD);
@@ -236,6 +281,45 @@ mod tests {
     fn a_narrow_path_without_a_queue_is_found_by_sending_less() {
         let limits = run(40_000.0, 5.0, 0.0, 40);
         assert!(limits[10] < 40_000.0, "{limits:?}");
+    }
+
+    /// One report a second with what `what` says of its loss and round trip (ms); gives the limits.
+    fn reports(seconds: u64, mut what: impl FnMut(u64) -> (f64, f64)) -> Vec<Option<f64>> {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let mut bottleneck = Bottleneck::default();
+        let mut report = |second| {
+            let (lost, rtt_ms) = what(second);
+            let delivery = Delivery {
+                at: start + Duration::from_secs(second),
+                delivered_bps: 64_000.0 * (1.0 - lost),
+                sent_bps: 64_000.0,
+                lost,
+                rtt: Some(Duration::from_secs_f64(rtt_ms / 1000.0)),
+                jitter: Duration::from_millis(13),
+            };
+            bottleneck.handle_delivery(&delivery, 64_000.0);
+            bottleneck.limit_bps()
+        };
+        (0..seconds).map(&mut report).collect()
+    }
+
+    #[test]
+    fn a_burst_of_losses_is_no_bottleneck() {
+        let bursts = |second: u64| (if second % 5 < 2 { 0.18 } else { 0.0 }, 40.0);
+        assert!(reports(300, bursts).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_round_trip_that_varies_is_no_queue() {
+        // Two directions of normal jitter by 30 ms each, in order: neighbouring packets differ by far less.
+        let mut state = 9u64;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let limits = reports(600, |_| (0.02, 75.0 + 120.0 * (uniform() + uniform()) / 2.0));
+        assert!(limits.iter().all(Option::is_none), "{limits:?}");
     }
 
     #[test]
