@@ -96,6 +96,8 @@ const PRICE_OF_KBPS: f64 = 0.001;
 const FEC_SHARE: f64 = 0.3;
 const DRED_BPS_PER_MS: f64 = 40.0;
 const DRED_LEAST_BPS: f64 = 1500.0;
+/// Opus spends as much more on speech than it is told to, which its pauses make up for only where there are some.
+const EXCESS: f64 = 1.05;
 /// The receiver waits for so many standard variations of jitter.
 const JITTER_FACTOR: f64 = 2.0;
 /// Packets that deep redundancy is waited for at the most.
@@ -115,7 +117,7 @@ impl Plan {
         let packets = 48_000.0 / self.frame.samples() as f64;
         let copies = if self.red_distance > 0 { 2.0 } else { 1.0 };
         let header = if self.red_distance > 0 { 5.0 } else { 0.0 };
-        copies * f64::from(self.bitrate.bps())
+        copies * EXCESS * f64::from(self.bitrate.bps())
             + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
     }
 
@@ -296,7 +298,7 @@ fn rates(
     let shape =
         Plan { frame, bitrate: Bitrate::MIN, fec: false, red_distance, dred_ms: 0, expected_loss_percent: 0 };
     let copies = if red_distance > 0 { 2.0 } else { 1.0 };
-    let free = (wire - shape.wire_bps(abilities)) / copies + f64::from(Bitrate::MIN.bps());
+    let free = (wire - shape.wire_bps(abilities)) / (copies * EXCESS) + f64::from(Bitrate::MIN.bps());
     let cap = abilities.max_bitrate.unwrap_or(Bitrate::MAX).bps();
     let scale = demand(abilities);
     let most = (free as u32).min(cap).min((64_000.0 * scale) as u32);
