@@ -9,12 +9,14 @@ use super::playback::{
 use super::{Error, Level};
 use crate::rtp::{Decision, JitterBuffer, JitterStats, Packet, RtpTimestamp, Samples};
 
-/// Excess from which pieces are left out; below it the resampler is enough.
-const SHORTEN_FROM: Samples = Samples::from_ms(6);
+/// Excess from which pieces are left out of speech. A change of tempo within a sentence is heard, a few milliseconds of
+/// delay are not: below it the resampler and pauses have to do.
+const SHORTEN_FROM: Samples = Samples::from_ms(20);
 /// The same while nobody speaks.
 const SHORTEN_QUIET_FROM: Samples = Samples::from_ms(3);
-/// Missing lag from which pieces are repeated.
-const LENGTHEN_FROM: Samples = Samples::from_ms(-4);
+/// Missing lag from which pieces are repeated, and how much is then added at least.
+const LENGTHEN_FROM: Samples = Samples::from_ms(-10);
+const LEAST_LENGTHENED: Samples = Samples::from_ms(6);
 /// An excess is given back with this time constant, as far as the sound allows.
 const SHORTEN_MS: f64 = 400.0;
 /// Least and greatest share of the sound that is left out.
@@ -183,7 +185,7 @@ impl Receiver {
         if excess >= SHORTEN_QUIET_FROM {
             self.shorten(excess, needed);
         } else if excess <= LENGTHEN_FROM {
-            let most = (-excess.0).max(SHORTEN_FROM.0) as usize;
+            let most = (-excess.0).max(LEAST_LENGTHENED.0) as usize;
             let added = self.sound.lengthen(Change { most, likeness: 0.8 });
             self.jitter.moved(-Samples::from(added));
             self.rest = RETRY + added;
