@@ -1,7 +1,7 @@
 # One command each; every one does its own set-up. `make help` lists them.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test bench fuzz setup clean help
+.PHONY: build demo test bench compare fuzz setup clean help
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -23,6 +23,10 @@ bench: ## measure the budgets that a user feels
 	@tools/setup.sh --for demo
 	$(CARGO) bench
 
+compare: ## calls beside those of libwebrtc and Chromium over bad networks; about an hour, as root
+	@tools/setup.sh --for demo
+	@tools/compare/run
+
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
 	@fuzz/run.sh $(FUZZ_SECONDS)
 
@@ -34,4 +38,4 @@ clean: ## remove what was built and recorded
 	rm -rf demo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile

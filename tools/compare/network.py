@@ -41,13 +41,14 @@ def kind_of(packet):
 
 
 class Direction:
-    """Says when a packet arrives at the other end, or that it never does."""
+    """Says when a packet arrives at the other end, or that it never does. Counts bytes with the headers of IP: those of
+    the voice, and those of reports and checks beside it."""
 
     def __init__(self, network, seed):
         self.network, self.seed = network, seed
-        self.numbers, self.in_burst = {}, {}
+        self.numbers, self.in_burst = {}, False
         self.origin = self.latest = None
-        self.bytes, self.delays, self.lost = 0, [], 0
+        self.bytes, self.bytes_beside, self.delays, self.lost = 0, 0, [], 0
         self.first = self.last = None
 
     def plan(self, packet, now):
@@ -64,21 +65,22 @@ class Direction:
             self.lost += lost
             if not lost:
                 self.delays.append(arrival - now)
-        if self.first is not None:
             self.bytes += len(packet)
+        elif self.first is not None:
+            self.bytes_beside += len(packet)
         return arrival
 
     def _loses(self, kind, draw):
         share, burst = self.network.get("lost", 0.0), self.network.get("burst", 0)
         chance = draw.random()
-        if not burst:
+        # A burst is a matter of packets in a row. What is sent once a second would be gone for half a minute by it.
+        if not burst or kind != "rtp":
             return chance < share
         # Gilbert's two states: a burst ends with probability 1/burst.
         end = 1 / burst
         begin = end * share / (1 - share)
-        was = self.in_burst.get(kind, False)
-        self.in_burst[kind] = chance >= end if was else chance < begin
-        return self.in_burst[kind]
+        self.in_burst = chance >= end if self.in_burst else chance < begin
+        return self.in_burst
 
     def _arrival(self, draw, now):
         jitter = max(-3.0, min(3.0, draw.gauss(0, 1))) * self.network.get("jitter_ms", 0)
@@ -99,7 +101,8 @@ class Direction:
         delays = self.delays or [0]
         packets = self.numbers.get("rtp", 0)
         return {"delay_ms": sum(delays) / len(delays) / MS, "lost": self.lost / max(packets, 1),
-                "rtp_packets": packets, "kbps": self.bytes * 8 / seconds / 1000}
+                "rtp_packets": packets, "kbps": self.bytes * 8 / seconds / 1000,
+                "kbps_beside": self.bytes_beside * 8 / seconds / 1000}
 
 
 def run(directions, devices):

@@ -3,9 +3,9 @@ import statistics
 from pathlib import Path
 
 BEGIN, END = "<!-- figures: written by tools/compare/run -->", "<!-- end of figures -->"
-# Those that are measured against, and what was asked of ours beside them.
+# Those that are measured against, and ours beside them in the plot.
 THEIRS = (("wrtc", "wrtc"), ("chromium", "chromium"))
-OURS = ("handset --frame-ms 10", "handset --frame-ms 10")
+OURS = (("handset --frame-ms 10",) * 2, ("handset",) * 2)
 COLOURS = {"handset": "#0b6e4f", "wrtc": "#c8553d", "chromium": "#3d6cb9"}
 CLEAN_SHARE, SHARE, MAX_KBPS, RATING_AHEAD = 0.5, 0.6, 64, 5
 
@@ -53,7 +53,7 @@ def kbps(call):
 
 
 def name(pair):
-    a, b = (words.replace(" --frame-ms ", " ") + (" ms" if "--frame-ms" in words else "") for words in pair)
+    a, b = (words.replace(" --frame-ms ", ", ") + (" ms" if "--frame-ms" in words else "") for words in pair)
     return a if a == b else f"{a} to {b}"
 
 
@@ -71,7 +71,7 @@ def table(rows):
 
 
 def figures(grid, networks):
-    rows = [["network", "from, to", "delay ms", "95 %", "above the path ms", "PESQ-WB", "R", "concealed %", "kbit/s"]]
+    rows = [["network", "from, to", "calls", "delay ms", "95 %", "above the path ms", "PESQ-WB", "R", "concealed %", "kbit/s"]]
     for network in networks:
         for pair in grid.cells:
             def shown(take, digits=0):
@@ -79,14 +79,15 @@ def figures(grid, networks):
             if not grid.values(pair, network, delay):
                 continue
             concealed = [call["receiver"]["concealed_percent"] for call in grid.cells[pair][network] if call["receiver"]]
-            rows.append([network, name(pair), shown(delay), shown(lambda call: call["delay_ms"]["p95"]), shown(above),
+            count = str(len(grid.cells[pair][network]))
+            rows.append([network, name(pair), count, shown(delay), shown(lambda call: call["delay_ms"]["p95"]), shown(above),
                          shown(pesq, 2), shown(rating), spread(concealed, 1), shown(kbps)])
     return table(rows)
 
 
 def goals(grid, networks):
     """Ours beside the better of theirs, and whether that is what was asked for."""
-    rows = [["network", "with frames of", "delay above the path, of the better of theirs", "PESQ-WB", "R", "kbit/s", "reached"]]
+    rows = [["network", "handset", "delay above the path, of the better of theirs", "PESQ-WB", "R", "kbit/s", "reached"]]
     for network, what in networks.items():
         theirs = {take: grid.best(network, take, better) for take, better in ((above, min), (pesq, max), (rating, max))}
         for pair in ours(grid):
@@ -102,9 +103,9 @@ def goals(grid, networks):
             else:
                 checks |= {"delay": ratio <= SHARE, "PESQ": mine[pesq] >= theirs[pesq]}
             missed = [check for check, reached in checks.items() if not reached]
-            rows.append([network, name(pair).removeprefix("handset "), f"{ratio:.2f}",
+            rows.append([network, name(pair).removeprefix("handset, ").replace("handset", "as it chooses"), f"{ratio:.2f}",
                          f"{mine[pesq]:.2f} ({mine[pesq] - theirs[pesq]:+.2f})",
-                         f"{mine[rating]:.0f} ({mine[rating] - theirs[rating]:+.0f})", f"{mine[kbps]:.0f}",
+                         f"{mine[rating]:.0f} ({mine[rating] - theirs[rating]:+.0f})", f"{mine[kbps]:.1f}",
                          "all" if not missed else "not " + ", ".join(missed)])
     return table(rows)
 
@@ -145,7 +146,7 @@ LEFT, COLUMN, TOP, HEIGHT, GAP = 60, 110, 46, 170, 46
 
 
 def plot(grid, networks):
-    pairs = [pair for pair in (OURS, ("handset --frame-ms 20",) * 2, *THEIRS) if pair in grid.cells]
+    pairs = [pair for pair in (*OURS, *THEIRS) if pair in grid.cells]
     names = [network for network in networks if any(grid.values(pair, network, above) for pair in pairs)]
     width, height = LEFT + COLUMN * len(names) + 10, TOP + 2 * HEIGHT + GAP + 30
     drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -189,7 +190,7 @@ def panel(grid, pairs, names, top, title, take, span):
 
 
 def mark(pair, x, y):
-    """A disc; ours with longer frames is a ring."""
+    """A disc; ours with frames of 10 ms is a ring."""
     colour = COLOURS[pair[0].split()[0]]
-    fill = "white" if pair[0].endswith(" 20") else colour
+    fill = "white" if pair[0].endswith(" 10") else colour
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{fill}" stroke="{colour}" stroke-width="2"/>'

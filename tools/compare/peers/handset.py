@@ -30,6 +30,7 @@ class Handset:
         self.process = self.hub = None
 
     async def run(self):
+        self.loop.add_signal_handler(signal.SIGTERM, self.over.set)
         async with websockets.connect("ws://127.0.0.1:9000") as self.hub:
             # One waits to be called, the other calls when it is told to start; until then it stands in for itself.
             if self.options.role == "b":

@@ -30,7 +30,7 @@ window.startPeer = ({ role, speaks, counted, leadMs, tailMs, speechMs, perfToNs 
   const connection = new RTCPeerConnection({ iceServers: [] });
   const say = message => hub.readyState === WebSocket.OPEN && hub.send(JSON.stringify(message));
   const event = name => say({ type: "event", name, t_ns: Math.round(performance.now() * 1e6 + perfToNs) });
-  let sender;
+  let sender, connected = false;
 
   async function speak() {
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
@@ -57,7 +57,9 @@ window.startPeer = ({ role, speaks, counted, leadMs, tailMs, speechMs, perfToNs 
     keep(track, heard);
   };
   connection.onconnectionstatechange = () => {
-    if (connection.connectionState !== "connected") return;
+    // A path may be lost and found again.
+    if (connection.connectionState !== "connected" || connected) return;
+    connected = true;
     event("connected");
     if (speaks) setTimeout(speak, leadMs);
   };

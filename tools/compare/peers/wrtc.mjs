@@ -10,7 +10,7 @@ const options = words(), told = { program: "wrtc" };
 const hub = new Hub(options.role, { pid: process.pid, main_thread_feeds: true });
 const connection = new RTCPeerConnection({ iceServers: [] });
 const source = options.in ? new RTCAudioSource() : null;
-let sink, over = false;
+let sink, connected = false, over = false;
 const heard = [], anchors = [];
 
 function speak() {
@@ -36,15 +36,19 @@ connection.ontrack = ({ track }) => {
   let count = 0;
   sink = new RTCAudioSink(track);
   sink.ondata = ({ samples, channelCount, sampleRate }) => {
-    if (sampleRate !== 48000) throw Error(`heard at ${sampleRate} Hz`);
     const mono = channelCount === 1 ? samples.slice() : samples.filter((_, i) => i % channelCount === 0);
+    // Before the first packet the engine gives silence at a lower rate.
+    const times = 48000 / sampleRate;
+    const whole = times === 1 ? mono : Int16Array.from({ length: mono.length * times }, (_, i) => mono[Math.floor(i / times)]);
     anchors.push([count, nowNs()]);
-    heard.push(mono);
-    count += mono.length;
+    heard.push(whole);
+    count += whole.length;
   };
 };
 connection.onconnectionstatechange = () => {
-  if (connection.connectionState !== "connected") return;
+  // A path may be lost and found again.
+  if (connection.connectionState !== "connected" || connected) return;
+  connected = true;
   hub.event("connected");
   if (source) setTimeout(speak, LEAD_MS);
 };
