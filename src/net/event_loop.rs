@@ -29,7 +29,7 @@ pub const MAX_DATAGRAM_BYTES: usize = 2048;
 /// How many datagrams one socket may hand over in one turn, so that a flood cannot keep the audio side waiting.
 const MAX_DATAGRAMS_PER_TURN: usize = 64;
 
-/// Sockets that one loop may hold: one for each local address in use.
+/// Sockets that the loop of one call may hold: one for each local address in use.
 const MAX_SOCKETS: usize = 64;
 
 /// DSCP Expedited Forwarding (RFC 3246; RFC 8837 names it for interactive audio), in its place in the traffic
@@ -72,6 +72,7 @@ pub struct EventLoop {
     waker: Arc<Waker>,
     timer: Timer,
     sockets: Vec<Option<Socket>>,
+    max_sockets: usize,
     streams: Streams,
     /// None while nobody needs it.
     multicast_dns: Option<MulticastDns>,
@@ -87,6 +88,14 @@ impl EventLoop {
     /// # Errors
     /// When the system gives no poll, waker or timer (out of file descriptors).
     pub fn new() -> io::Result<Self> {
+        Self::for_sockets(MAX_SOCKETS)
+    }
+
+    /// A loop that may hold so many sockets.
+    ///
+    /// # Errors
+    /// As [`EventLoop::new`].
+    pub fn for_sockets(max_sockets: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let timer = Timer::register(poll.registry(), TIMER)?;
@@ -99,6 +108,7 @@ impl EventLoop {
             waker,
             timer,
             sockets,
+            max_sockets,
             streams,
             multicast_dns,
             watch,
@@ -121,8 +131,8 @@ impl EventLoop {
     /// When the address is not of this machine, or too many sockets are open.
     pub fn bind(&mut self, ip: IpAddr) -> io::Result<SocketAddr> {
         let free = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
-        if free >= MAX_SOCKETS {
-            return Err(io::Error::other(format!("at most {MAX_SOCKETS} sockets in one loop")));
+        if free >= self.max_sockets {
+            return Err(io::Error::other(format!("at most {} sockets in one loop", self.max_sockets)));
         }
         let mut udp = UdpSocket::bind(SocketAddr::new(ip, 0))?;
         mark_expedited(&udp, ip);

@@ -31,6 +31,11 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
+    /// One that counts from `started`.
+    pub(super) fn new(started: Instant, on_event: Box<dyn FnMut(TimedEvent) + Send>) -> Self {
+        Self { started, on_event }
+    }
+
     pub(super) fn tell(&mut self, event: PeerEvent) {
         self.tell_at(event, Instant::now());
     }
@@ -95,7 +100,7 @@ impl Engine {
         config.trace.as_ref().map_or(Ok(()), Recorder::check)?;
         let certificate = Certificate::generate()?;
         let servers = Servers::new(&config.ice, wake.clone())?;
-        let mut reporter = Reporter { started: Instant::now(), on_event };
+        let mut reporter = Reporter::new(Instant::now(), on_event);
         reporter.tell_at(started(&config), reporter.started);
         let client = ClientConfig::new(config.id.clone());
         let seed = u64::from_ne_bytes(random());

@@ -32,11 +32,13 @@ pub enum Exit {
     Audio = 11,
     /// A file of ours (events, trace, plot) cannot be written, or one to be replayed cannot be read.
     File = 12,
+    /// Under load a deadline was missed, or a call was lost.
+    Overload = 13,
 }
 
 impl Exit {
     /// Every code with what it means, for the help.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::Done, "the call ended properly (either side hung up)"),
         (Self::Internal, "internal error"),
         (Self::Usage, "the command line could not be understood"),
@@ -50,6 +52,7 @@ impl Exit {
         (Self::NoMedia, "no media: bad session description, no path, or no encryption"),
         (Self::Audio, "an audio device or file cannot be used"),
         (Self::File, "a file cannot be written, or is not what it should be"),
+        (Self::Overload, "under load a deadline was missed, or a call was lost"),
     ];
 }
 

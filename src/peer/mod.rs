@@ -37,6 +37,7 @@ mod exit_code;
 mod flight;
 mod handle;
 mod ice_options;
+pub mod load;
 mod local_names;
 mod negotiation;
 mod paths;

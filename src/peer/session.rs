@@ -296,6 +296,11 @@ impl Session {
         [self.call.poll_timeout(), ring].into_iter().chain(audio).flatten().min()
     }
 
+    /// When the next frame is complete, or the next sound is to be rendered, whichever is first.
+    pub(super) fn audio_deadline(&self) -> Option<Instant> {
+        [self.uplink.deadline(), self.downlink.deadline()].into_iter().flatten().min()
+    }
+
     /// Whether the call is over and everything of it has been put out.
     pub(super) fn is_over(&self) -> bool {
         self.ended.is_some()

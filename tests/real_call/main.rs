@@ -8,6 +8,7 @@ mod bad_input;
 mod devices;
 mod foreign_messages;
 mod hidden;
+mod load;
 mod many_calls;
 mod process_figures;
 mod processes;

@@ -11,6 +11,7 @@ use crate::audio::device::{SinkSpec, SourceSpec};
 use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
 use crate::call::Direction;
 use crate::peer::config::{AtEnd, DEFAULT_SERVER, PeerConfig};
+use crate::peer::load::LoadArgs;
 use crate::peer::replay::ReplayArgs;
 use crate::peer::simulate::SimulateArgs;
 use crate::peer::{DemoArgs, Exit, TraceSpec};
@@ -81,6 +82,8 @@ pub enum Command {
     Simulate(Box<SimulateArgs>),
     /// Put a trace or a capture through the receiver again
     Replay(ReplayArgs),
+    /// Make many calls at once on this machine, and say whether a deadline was missed
+    Load(LoadArgs),
 }
 
 /// The options of every way of calling.

@@ -10,7 +10,7 @@ use super::args::{Cli, Command};
 use super::devices;
 use super::doctor;
 use super::one_call::{Manner, converse};
-use crate::peer::{Exit, demo, replay, simulate};
+use crate::peer::{Exit, demo, load, replay, simulate};
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
@@ -32,6 +32,7 @@ pub fn run() -> Exit {
         Some(Command::Devices { json }) => list_devices(json),
         Some(Command::Simulate(args)) => with_logging("warn", || simulate::run(&args)),
         Some(Command::Replay(args)) => with_logging("warn", || replay::run(&args)),
+        Some(Command::Load(args)) => with_logging("warn", || load::run(&args)),
         Some(Command::Demo(args)) => with_logging("warn,pulseaudio=off", || demo::run(&args)),
     }
 }

@@ -13,4 +13,4 @@ mod voice;
 pub(super) use figures::{Figures, HEADINGS};
 pub(super) use run::{Arrived, Flight, FlightLog};
 pub(super) use table::Table;
-pub(super) use voice::Voice;
+pub(super) use voice::{Voice, speak};
