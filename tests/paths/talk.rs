@@ -8,8 +8,8 @@ use super::tone;
 const ALICE_HZ: f64 = 440.0;
 const BOB_HZ: f64 = 880.0;
 
-/// Pieces of a tenth of a second that must be heard of a tone.
-const HEARD_PIECES: usize = 10;
+/// Pieces of a twentieth of a second that must be heard of a tone.
+const HEARD_PIECES: usize = 20;
 
 /// How one side takes part.
 pub(crate) struct Side {
