@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use handset::measure::{DelayTrack, Recording, Search, align};
 
 #[allow(dead_code, reason = "the tests use what this does not")]
+#[path = "../tests/support/folder.rs"]
+mod folder;
 #[path = "../tests/real_call/process_figures.rs"]
 mod process_figures;
 #[allow(dead_code, reason = "the tests use what this does not")]
@@ -25,8 +27,9 @@ mod sound;
 #[path = "../tests/support/sound_server.rs"]
 mod sound_server;
 
+use folder::Folder;
 use process_figures::figures;
-use processes::{Folder, Peer, SOON, Switchboard, asset};
+use processes::{Peer, SOON, Switchboard, asset};
 use sound::{hear, read_wav, speak, to_48_khz};
 
 /// Calls whose set-up is timed.

@@ -2,7 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::programs::Folder;
+use super::folder::Folder;
 
 /// The files that a server and its clients need.
 pub(crate) struct Files {

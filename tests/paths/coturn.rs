@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::certificate::{self, Files};
-use super::programs::{Folder, Missing, PATIENCE, Place, Program, has};
+use super::folder::Folder;
+use super::programs::{Missing, PATIENCE, Place, Program, has};
 
 /// What is missing for scenes with coturn.
 pub(crate) fn missing() -> Option<Missing> {
@@ -41,7 +42,7 @@ impl Coturn {
         tls_port: u16,
         options: &[&str],
     ) -> Self {
-        let folder = Folder::new();
+        let folder = Folder::new("coturn");
         let names: Vec<String> = ips.iter().map(ToString::to_string).collect();
         let files = certificate::write(&folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
         let mut arguments: Vec<String> = [

@@ -9,6 +9,8 @@
 
 mod certificate;
 mod coturn;
+#[path = "../support/folder.rs"]
+mod folder;
 mod hidden;
 mod laboratory;
 mod nat;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::programs::{Folder, Peer, Place};
+use super::folder::Folder;
+use super::programs::{Peer, Place};
 use super::tone;
 
 const ALICE_HZ: f64 = 440.0;
@@ -36,7 +37,7 @@ impl Talk {
     /// Alice calls bob; each hears the other when this returns.
     #[track_caller]
     pub(crate) fn begin(alice: &Side, bob: &Side) -> Self {
-        let folder = Folder::new();
+        let folder = Folder::new("talk");
         let start = |side: &Side, words: &[&str], id: &str, hz: f64| {
             let (input, output) = (format!("tone:{hz}"), folder.path(&format!("{id}.wav")));
             let own = ["--id", id, "--server", &side.server, "--input", &input, "--output", &output];

@@ -1,6 +1,7 @@
 //! Whatever is typed wrong or is not there: one clear sentence, and the right exit code.
 
-use super::processes::{Folder, Peer, Switchboard, among_others, asset, run_peer};
+use super::folder::Folder;
+use super::processes::{Peer, Switchboard, among_others, asset, run_peer};
 
 const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 3;

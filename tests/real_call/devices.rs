@@ -8,7 +8,8 @@ use handset::measure::{Recording, Search, Similarity, align};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::processes::{Folder, Peer, SOON, Switchboard, alone, assert_media_goes_on, asset};
+use super::folder::Folder;
+use super::processes::{Peer, SOON, Switchboard, alone, assert_media_goes_on, asset};
 use super::sound::{hear, now_ms, pesq, read_wav, write_wav};
 use super::sound_server::SoundServer;
 

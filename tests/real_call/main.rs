@@ -6,6 +6,8 @@
 mod apart;
 mod bad_input;
 mod devices;
+#[path = "../support/folder.rs"]
+mod folder;
 mod foreign_messages;
 mod hidden;
 mod load;

@@ -1,7 +1,7 @@
 //! The programs under test, started as a user would, and what they say.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -26,27 +26,6 @@ pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
 /// For tests that judge only what is said.
 pub(crate) fn among_others() -> RwLockReadGuard<'static, ()> {
     STAGE.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// A folder of one test, gone after it.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder of the test");
-        Self(folder)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 /// A file of the repository.

@@ -5,7 +5,8 @@ use std::thread;
 
 use handset::measure::{Place, Recording, Search, align, find_dropouts};
 
-use super::processes::{Folder, Peer, Switchboard, alone, asset, once_good};
+use super::folder::Folder;
+use super::processes::{Peer, Switchboard, alone, asset, once_good};
 use super::sound::{hear, pesq, read_wav, speak, to_48_khz};
 
 /// What the field calls good: 4.0 on a scale that ends at 4.64.
