@@ -277,7 +277,8 @@ impl Client {
         Some(length)
     }
 
-    /// Gives the allocation back. [`Event::Released`] follows, at the latest within seconds.
+    /// Gives the allocation back, also one that is asked for and not granted yet. [`Event::Released`] follows, at the
+    /// latest when the request under way is given up.
     pub fn release(&mut self, now: Instant) {
         match self.state {
             State::Allocated { .. } => self.give_back(now),

@@ -7,6 +7,9 @@
 //!                           `---------------------------- refused, silent, lost ---------------+--> Ended
 //! ```
 //!
+//! Released while it is allocating, a client waits for what is granted yet and gives that back (Withdrawing, then
+//! Releasing).
+//!
 //! [`Client`] speaks to one server over one 5-tuple. Over UDP it is ready at once; over TCP or TLS the caller opens the
 //! stream, cuts what it receives with a [`Deframer`](super::stun::Deframer), and says when it is connected. Nothing is
 //! paced: each request goes out as soon as the answer before it allows.
