@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use handset::ice::TransactionIds;
-use handset::ice::turn::{self, Event, Wire};
+use handset::ice::turn::{self, Event, Failure, Wire};
 
 use crate::servers::Server;
 
@@ -22,7 +22,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(server: &Server, peer: SocketAddr, payload: &[u8], n: usize) -> Self {
+    pub(crate) fn new(server: &Server, peer: SocketAddr, payload: &[u8], n: usize) -> Result<Self, Failure> {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
         socket.connect(server.address).expect("loopback");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
@@ -33,18 +33,18 @@ impl Caller {
         let turn = turn::Client::new(config, TransactionIds::from_seed(seed), started);
         let relayed = ([0, 0, 0, 0], 0).into();
         let mut caller = Self { socket, relayed, packet: Vec::new(), allocated_in: Duration::ZERO, turn };
-        caller.until(|event| matches!(event, Event::Allocated { .. }));
+        caller.until(|event| matches!(event, Event::Allocated { .. }))?;
         caller.allocated_in = started.elapsed();
         caller.relayed = caller.turn.relayed().expect("allocated");
         caller.turn.bind(peer, Instant::now());
-        caller.until(|event| matches!(event, Event::ChannelBound { .. }));
+        caller.until(|event| matches!(event, Event::ChannelBound { .. }))?;
         let mut packet = [0; 2048];
         let length = caller.turn.wrap(peer, payload, &mut packet, Instant::now()).expect("bound");
         caller.packet = packet[..length].to_vec();
-        caller
+        Ok(caller)
     }
 
-    fn until(&mut self, is_awaited: impl Fn(&Event) -> bool) {
+    fn until(&mut self, is_awaited: impl Fn(&Event) -> bool) -> Result<(), Failure> {
         let limit = Instant::now() + Duration::from_secs(20);
         let mut buffer = [0; 2048];
         loop {
@@ -53,9 +53,11 @@ impl Caller {
             }
             while let Some(event) = self.turn.poll_event() {
                 if is_awaited(&event) {
-                    return;
+                    return Ok(());
                 }
-                assert!(!matches!(event, Event::Failed(_)), "{event:?}");
+                if let Event::Failed(failure) = event {
+                    return Err(failure);
+                }
             }
             if let Ok(length) = self.socket.recv(&mut buffer) {
                 self.turn.handle_packet(&buffer[..length], Instant::now());

@@ -14,6 +14,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use caller::{Caller, PATIENCE};
+use handset::ice::turn::Failure;
 use servers::Server;
 
 /// An Opus packet of a call, encrypted.
@@ -40,10 +41,13 @@ fn main() {
         let measured: Vec<Figures> = servers
             .iter()
             .flatten()
-            .map(|server| {
+            .filter_map(|server| {
                 let figures = measure(server, size);
-                figures.print(size, server.name);
-                figures
+                match &figures {
+                    Ok(figures) => figures.print(size, server.name),
+                    Err(failure) => eprintln!("{} does not lend {size} addresses: {failure}", server.name),
+                }
+                figures.ok()
             })
             .collect();
         match measured.as_slice() {
@@ -55,7 +59,9 @@ fn main() {
                 ours.allocate_us / theirs.allocate_us,
                 ours.bytes / theirs.bytes,
             ),
-            _ => eprintln!("turnserver is not installed: nothing to compare with"),
+            _ => eprintln!(
+                "nothing to compare with at {size}: turnserver is not installed, or one of them refused"
+            ),
         }
     }
 }
@@ -78,14 +84,17 @@ impl Figures {
     }
 }
 
-fn measure(server: &Server, size: usize) -> Figures {
+/// # Errors
+/// What the relay says when it does not lend so many.
+fn measure(server: &Server, size: usize) -> Result<Figures, Failure> {
     let peer = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
     peer.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
     let address = peer.local_addr().expect("bound");
     // One that is given back at once: what a first client makes any server set up is not an allocation's.
-    drop(Caller::new(server, address, &PAYLOAD, usize::MAX));
+    drop(Caller::new(server, address, &PAYLOAD, usize::MAX)?);
     let before = server.usage().resident_bytes;
-    let callers: Vec<Caller> = (0..size).map(|n| Caller::new(server, address, &PAYLOAD, n)).collect();
+    let callers: Vec<Caller> =
+        (0..size).map(|n| Caller::new(server, address, &PAYLOAD, n)).collect::<Result<_, _>>()?;
     let bytes = server.usage().resident_bytes.saturating_sub(before) as f64 / size as f64;
     let mut times: Vec<f64> = callers.iter().map(|caller| micros(caller.allocated_in)).collect();
     let allocate_us = median(&mut times);
@@ -99,14 +108,14 @@ fn measure(server: &Server, size: usize) -> Figures {
         lost += missing;
     }
     let mut trips: Vec<f64> = (0..PINGS).map(|n| round_trip(&callers[n % size], &peer)).collect();
-    Figures {
+    Ok(Figures {
         to_peer_ns: median(&mut to_peer),
         to_client_ns: median(&mut to_client),
         lost,
         round_trip_us: median(&mut trips),
         allocate_us,
         bytes,
-    }
+    })
 }
 
 /// Processor time for each packet that arrived, and how many did not.
