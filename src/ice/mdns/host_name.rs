@@ -11,7 +11,7 @@ const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 /// One label, a UUID, under `.local`.
 ///
 /// The draft (section 3.1.1) has agents make such names, and browsers do; a name of any other form is none, so that nobody
-/// can have us ask for the printers of a link.
+/// can have us ask for the printers of a link (section 3.2.2).
 ///
 /// ```
 /// use handset::ice::mdns::HostName;
