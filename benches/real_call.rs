@@ -26,11 +26,13 @@ mod sound;
 #[allow(dead_code, reason = "the tests use what this does not")]
 #[path = "../tests/support/sound_server.rs"]
 mod sound_server;
+#[path = "../tests/support/wav.rs"]
+mod wav;
 
 use folder::Folder;
 use process_figures::figures;
 use processes::{Peer, SOON, Switchboard, asset};
-use sound::{hear, read_wav, speak, to_48_khz};
+use sound::{hear, speak, to_48_khz};
 
 /// Calls whose set-up is timed.
 const CALLS: usize = 30;
@@ -132,7 +134,7 @@ fn delay(frame_ms: &str, seconds: usize) -> DelayTrack {
     let mut alice =
         peer(&["call", "bob", "--id", "alice", "--direction", "send", "--input", "-", "--events", &spoken]);
     wait_for_line(&spoken, "\"connected\"");
-    let once = to_48_khz(&read_wav(&asset("alice.wav"), 0.0));
+    let once = to_48_khz(&wav::read(&asset("alice.wav"), 0.0));
     let said: Vec<f32> = once.iter().copied().cycle().take(seconds * sound::PCM_HZ as usize).collect();
     let said = speak(alice.stdin.take().expect("piped"), &said);
     alice.wait().expect("it ends");
@@ -178,7 +180,7 @@ fn cost() {
     for frame_ms in ["20", "10", "5"] {
         let folder = Folder::new("bench-cost");
         let said = folder.path("said.wav");
-        let speech = read_wav(&asset("alice.wav"), 0.0);
+        let speech = wav::read(&asset("alice.wav"), 0.0);
         let long =
             speech.samples().iter().copied().cycle().take(16_000 * (COST.as_secs() as usize + 5)).collect();
         write_wav(&said, &Recording::new(long, 16_000, 0.0));

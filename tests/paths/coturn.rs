@@ -108,6 +108,11 @@ impl Coturn {
         panic!("coturn does not answer: {}", self.program.as_ref().expect("it was started").stderr());
     }
 
+    /// What its log says since this was last asked.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.program.as_ref().map(Program::take_lines).unwrap_or_default()
+    }
+
     /// A URL of it.
     pub(crate) fn udp(&self) -> String {
         format!("turn:{}?transport=udp", self.address)

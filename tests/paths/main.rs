@@ -17,14 +17,16 @@ mod nat;
 mod programs;
 mod relayed;
 mod talk;
-mod tone;
+mod voice;
+#[path = "../support/wav.rs"]
+mod wav;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// Scenes at once. They share nothing but the processor.
-const SCENES_AT_ONCE: usize = 3;
+const SCENES_AT_ONCE: usize = 4;
 
 /// What a scene needs.
 #[derive(Clone, Copy)]
@@ -48,11 +50,12 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(SCENES_AT_ONCE);
     let mut trials = Vec::from(trials![
         Needs::Coturn,
+        // The longest comes first: the others are played beside it.
+        relayed::nonces_and_allocations_that_end_within_minutes_are_not_heard,
         relayed::over_udp_tcp_and_tls_with_a_static_password,
         relayed::over_the_relay_that_the_switchboard_brings_along,
         relayed::with_credentials_of_the_rest_scheme,
         relayed::wrong_and_expired_credentials_are_told_and_the_call_goes_on_without_the_relay,
-        relayed::nonces_and_lifetimes_that_end_within_the_call_are_not_heard,
         relayed::a_relay_that_is_restarted_is_asked_again,
     ]);
     trials.extend(trials![

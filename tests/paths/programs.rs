@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 /// Whatever is waited for comes within this, even where several other scenes keep the machine busy.
@@ -102,6 +103,11 @@ impl Program {
         panic!("{} does not say {word:?}: {}", self.name, self.stderr());
     }
 
+    /// What it has said on stdout since this or a line was last asked for.
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
     /// Asks it to end, waits for that, and gives its exit code.
     #[track_caller]
     fn interrupt(&mut self) -> i32 {
@@ -149,6 +155,12 @@ pub(crate) fn switchboard_with(place: &Place, options: &[&str]) -> (Program, Str
     let end = rest.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(rest.len());
     let url = format!("ws://{}/ws", rest[..end].trim_end_matches([',', '.']));
     (program, url)
+}
+
+/// Now, on the clock of all processes (ms).
+pub(crate) fn now_ms() -> f64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
 }
 
 /// A peer that tells its events.
@@ -204,6 +216,21 @@ impl Peer {
             Some(pair) => pair.clone(),
             None => self.wait_for_next(what, |event| event["type"] == "pair" && fits(event)),
         }
+    }
+
+    /// When something was told, on the clock of all processes (ms).
+    #[track_caller]
+    pub(crate) fn when_ms(&mut self, event: &Value) -> f64 {
+        let started = self.wait_for("started", |event| event["type"] == "started");
+        let epoch_ns = started["monotonic_ns"].as_u64().expect("this system has a monotonic clock");
+        epoch_ns as f64 / 1e6 + event["t_ms"].as_f64().expect("every event has a time")
+    }
+
+    /// The moment of the first event of a kind, on the clock of all processes (ms).
+    #[track_caller]
+    pub(crate) fn moment_ms(&mut self, kind: &str) -> f64 {
+        let event = self.wait_for(kind, |event| event["type"] == kind);
+        self.when_ms(&event)
     }
 
     /// Sentences of errors so far.

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::folder::Folder;
 use super::processes::{Peer, SOON, Switchboard, alone, assert_media_goes_on, asset};
-use super::sound::{hear, now_ms, pesq, read_wav, write_wav};
+use super::sound::{hear, now_ms, pesq, write_wav};
 use super::sound_server::SoundServer;
+use super::wav;
 
 /// Calls in which speech must be recognised once: a busy machine starves a sound server too.
 const ATTEMPTS: usize = 3;
@@ -106,7 +107,7 @@ fn talk(server: &SoundServer, folder: &Folder) -> [Similarity; 2] {
     alice.program.signal(Signal::INT);
     assert_eq!([alice.exit(), bob.exit()], [0, 0], "{}{}", alice.program.stderr(), bob.program.stderr());
     [0, 1].map(|way| {
-        let similarity = recognise(&read_wav(&files[way], begun_ms), &heard[way]);
+        let similarity = recognise(&wav::read(&files[way], begun_ms), &heard[way]);
         let recording = folder.path("heard.wav");
         write_wav(&recording, &heard[way]);
         eprintln!("{similarity:?}, PESQ-WB {:?}", pesq(&files[way], &recording));

@@ -19,3 +19,5 @@ mod sound;
 #[path = "../support/sound_server.rs"]
 mod sound_server;
 mod speech;
+#[path = "../support/wav.rs"]
+mod wav;

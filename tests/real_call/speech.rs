@@ -7,7 +7,8 @@ use handset::measure::{Place, Recording, Search, align, find_dropouts};
 
 use super::folder::Folder;
 use super::processes::{Peer, Switchboard, alone, asset, once_good};
-use super::sound::{hear, pesq, read_wav, speak, to_48_khz};
+use super::sound::{hear, pesq, speak, to_48_khz};
+use super::wav;
 
 /// What the field calls good: 4.0 on a scale that ends at 4.64.
 const GOOD_PESQ_WB: f64 = 4.0;
@@ -51,7 +52,7 @@ fn speak_files_both_ways() -> Result<(), String> {
     let spoken = [alice.moment_ms("input_started"), bob.moment_ms("input_started")];
     let ears = [bob.moment_ms("output_started"), alice.moment_ms("output_started")];
     for way in [0, 1] {
-        check_whole(&read_wav(&said[way], spoken[way]), &read_wav(&heard[way], ears[way]))?;
+        check_whole(&wav::read(&said[way], spoken[way]), &wav::read(&heard[way], ears[way]))?;
     }
     let scores: Vec<f64> =
         [0, 1].iter().filter_map(|&way| pesq(&said[way], &heard[way])).map(|(mean, _)| mean).collect();
@@ -88,7 +89,7 @@ fn speak_through_pipes() -> Result<(), String> {
     let mut alice = peer(&speaks);
     wait_for_line(&events, "\"connected\"");
 
-    let said = to_48_khz(&read_wav(&asset("alice.wav"), 0.0));
+    let said = to_48_khz(&wav::read(&asset("alice.wav"), 0.0));
     let said = speak(alice.stdin.take().expect("piped"), &said);
     assert_eq!(alice.wait().expect("it ends").code(), Some(0), "its input ended, so it hung up");
     assert_eq!(bob.wait().expect("it ends").code(), Some(0));
