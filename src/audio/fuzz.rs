@@ -135,8 +135,13 @@ fn packet(content: Content) -> Arc<[u8]> {
 
 fn encode(frame: FrameLength, fec: bool) -> Vec<Arc<[u8]>> {
     let loss = if fec { 20 } else { 0 };
-    let config =
-        EncoderConfig { frame, fec, expected_loss_percent: loss, complexity: 1, ..EncoderConfig::default() };
+    let config = EncoderConfig {
+        frame,
+        fec,
+        expected_loss_percent: loss,
+        complexity: Some(1),
+        ..EncoderConfig::default()
+    };
     let mut encoder = Encoder::new(config).expect("there is memory");
     let mut packet = [0; MAX_PACKET_BYTES];
     let mut time = 0u32;

@@ -22,15 +22,35 @@ pub enum Quality {
     File,
 }
 
+/// Every common pair of rates has its samples on a grid this fine or coarser: 44.1 kHz to 48 kHz takes 160, 11.025 kHz
+/// to 48 kHz 640. A filter for each point of it is kept, of which only one is then reckoned for a sample.
+const FINEST_GRID: u32 = 640;
+
+/// The filters are off by one point of the grid, which must not be heard of: this many points a sample at least.
+const COARSEST_GRID: u32 = 128;
+
 impl Quality {
-    fn parameters(self) -> SincInterpolationParameters {
+    /// The filters that turn `from_hz` into `to_hz`.
+    fn parameters(self, from_hz: u32, to_hz: u32) -> SincInterpolationParameters {
         // Half the taps is the delay. 32 of them keep what Opus keeps of speech; 256 keep all.
         let (taps, window) = match self {
             Quality::Live => (32, WindowFunction::Blackman2),
             Quality::File => (256, WindowFunction::BlackmanHarris2),
         };
-        SincInterpolationParameters::new(taps, window).interpolation(SincInterpolationType::Quadratic)
+        let parameters = SincInterpolationParameters::new(taps, window);
+        match to_hz / gcd(from_hz, to_hz) {
+            // The nearest point is then the point itself.
+            grid @ ..=FINEST_GRID => parameters
+                .oversampling_factor(COARSEST_GRID.next_multiple_of(grid) as usize)
+                .interpolation(SincInterpolationType::Nearest),
+            _ => parameters.interpolation(SincInterpolationType::Quadratic),
+        }
     }
+}
+
+/// The greatest common divisor (Euclid).
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Converts a stream of interleaved samples between two rates. Equal rates pass through untouched.
@@ -67,7 +87,7 @@ impl Resampler {
             return Ok(Resampler { channels, conversion: None });
         }
         let ratio = f64::from(to_hz) / f64::from(from_hz);
-        let parameters = quality.parameters();
+        let parameters = quality.parameters(from_hz, to_hz);
         let rubato = Async::new_sinc(ratio, 1.0, &parameters, MAX_STEP_FRAMES, channels, FixedAsync::Input)
             .map_err(|error| failed(error.to_string()))?;
         let output = vec![0.0; rubato.output_frames_max() * channels];

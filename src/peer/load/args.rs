@@ -27,9 +27,9 @@ pub struct LoadArgs {
     /// Leave out silence
     #[arg(long)]
     pub dtx: bool,
-    /// How hard encoders work, 0 to 10
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u8).range(0..=10))]
-    pub complexity: u8,
+    /// How hard encoders work, 0 to 10; by default as hard as is heard
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub complexity: Option<u8>,
     /// How late a frame may leave after its last sample was spoken, and sound be rendered after it was due, before it
     /// counts as a missed deadline, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10.0, value_parser = millis)]
