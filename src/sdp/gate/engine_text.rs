@@ -105,6 +105,10 @@ fn write_data(out: &mut String, section: &Section<'_, '_>, mid: &str) {
     }
 }
 
+fn is_opus(map: &RtpMap<'_>) -> bool {
+    map.encoding.eq_ignore_ascii_case("opus")
+}
+
 /// Formats that may matter to a call; the engine refuses descriptions for contradictions among others.
 fn is_speech(map: &RtpMap<'_>) -> bool {
     const NAMES: [&str; 7] = ["opus", "red", "telephone-event", "CN", "PCMU", "PCMA", "G722"];
@@ -118,7 +122,8 @@ fn write_audio(
     audio: &Section<'_, '_>,
     plan: &Plan<'_>,
 ) {
-    let maps = audio_maps(audio);
+    let (opus_type, _) = plan.opus;
+    let maps = audio_maps(audio, opus_type);
     let mid = &plan.engine_mids[plan.audio];
     out.push_str("m=audio 9 UDP/TLS/RTP/SAVPF");
     for map in &maps {
@@ -152,13 +157,15 @@ fn write_audio(
     write_sources(out, audio, gate.limits.ssrcs);
 }
 
-/// The formats of the `m=` line in its order, each once, with what they mean.
-fn audio_maps<'a>(audio: &Section<'a, '_>) -> Vec<RtpMap<'a>> {
+/// The formats of the `m=` line in its order, each once, with what they mean. Of several Opus only the one that was
+/// chosen: the engine would choose by the order of the `rtpmap` lines.
+fn audio_maps<'a>(audio: &Section<'a, '_>, opus_type: u8) -> Vec<RtpMap<'a>> {
+    let is_wanted = |map: &RtpMap<'_>| is_speech(map) && (map.payload_type == opus_type || !is_opus(map));
     let mut maps: Vec<RtpMap<'a>> = Vec::new();
     let mut seen = 0u128;
     for payload_type in audio.head().payload_types().flatten() {
         if seen & (1 << payload_type) == 0 {
-            maps.extend(audio.rtp_map(payload_type).filter(is_speech));
+            maps.extend(audio.rtp_map(payload_type).filter(is_wanted));
         }
         seen |= 1 << payload_type;
     }
@@ -189,7 +196,7 @@ fn write_format(
     map: &RtpMap<'_>,
     (opus_type, opus): (u8, OpusParameters),
 ) {
-    let is_opus = map.encoding.eq_ignore_ascii_case("opus");
+    let is_opus = is_opus(map);
     // RFC 7587 section 7: the rtpmap always says two channels, whatever some write.
     let channels = if is_opus { Some(2) } else { map.channels };
     Attribute::RtpMap(RtpMap { channels, ..*map }).write_to(out);
@@ -207,12 +214,9 @@ fn write_format(
         // The durations have lines of their own, which keep fractions.
         OpusParameters { ptime: None, max_ptime: None, ..opus }.write_to(&mut parameters);
     } else if let Some(fmtp) = audio.fmtp(map.payload_type) {
-        let known = if map.encoding.eq_ignore_ascii_case("red") {
-            fmtp.parameters.split('/').all(|pt| number::<u8>(pt).is_some_and(|pt| pt <= PAYLOAD_TYPE_MAX))
-        } else {
-            !is_opus
-        };
-        if known {
+        let is_red = map.encoding.eq_ignore_ascii_case("red");
+        let is_payload_type = |pt| number::<u8>(pt).is_some_and(|pt| pt <= PAYLOAD_TYPE_MAX);
+        if !is_red || fmtp.parameters.split('/').all(is_payload_type) {
             parameters.push_str(fmtp.parameters);
         }
     }

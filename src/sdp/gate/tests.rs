@@ -101,6 +101,16 @@ fn line_feeds_alone_and_odd_spacing_are_forgiven() {
 }
 
 #[test]
+fn of_several_opus_the_first_in_the_media_line_is_taken_whatever_the_order_of_their_lines() {
+    let second = "a=rtpmap:112 opus/48000/2\r\na=fmtp:112 stereo=1\r\na=rtpmap:111 opus/48000/2\r\n";
+    let both = CHROME.replace("SAVPF 111", "SAVPF 111 112").replace("a=rtpmap:111 opus/48000/2\r\n", second);
+    let remote = offer(&both).unwrap();
+    assert_eq!(remote.opus_payload_type, 111);
+    assert!(!remote.opus.wants_stereo() && remote.opus.wants_inband_fec());
+    assert!(!remote.sdp.contains("112"), "the engine is not told of the other: {}", remote.sdp);
+}
+
+#[test]
 fn everything_that_passes_passes_again_unchanged() {
     for (text, kind) in
         [(CHROME, Kind::Offer), (FIREFOX, Kind::Offer), (CONFERENCE, Kind::Offer), (ANSWER, Kind::Answer)]
