@@ -64,6 +64,7 @@ pub(super) fn negotiated(remote: &Remote) -> Negotiated {
         cbr: opus.wants_cbr(),
         red: false,
         dred: opus.wants_dred(),
+        short_tags: remote.short_tags,
     }
 }
 
@@ -118,6 +119,8 @@ pub(super) struct Dress<'a> {
     pub(super) direction: Direction,
     /// Whether it offers: then the DTLS role is open (RFC 8842 section 5.2).
     pub(super) offers: bool,
+    /// Whether it says that we take short tags: in every offer, and in an answer to one that says so.
+    pub(super) short_tags: bool,
 }
 
 impl Dress<'_> {
@@ -142,7 +145,13 @@ impl Dress<'_> {
                         line_out(&["a=", candidate]);
                     }
                 }
-                _ if line.starts_with("a=ice-pwd:") => line_out(&["a=ice-pwd:", self.credentials.password()]),
+                _ if line.starts_with("a=ice-pwd:") => {
+                    line_out(&["a=ice-pwd:", self.credentials.password()]);
+                    if in_use && self.short_tags {
+                        line_out(&["a=", sdp::SHORT_TAGS]);
+                    }
+                }
+                _ if line.strip_prefix("a=") == Some(sdp::SHORT_TAGS) => {}
                 _ if in_use && is_direction(line) => line_out(&["a=", name(self.direction)]),
                 _ if self.offers && line.starts_with("a=setup:") => line_out(&["a=setup:actpass"]),
                 _ => line_out(&[line]),

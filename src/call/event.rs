@@ -77,6 +77,8 @@ pub struct Negotiated {
     pub red: bool,
     /// Whether the other side makes use of deep redundancy (DRED).
     pub dred: bool,
+    /// Whether both sides agreed on SRTP with tags of 10 bytes.
+    pub short_tags: bool,
 }
 
 /// The ICE agent's state (RFC 8445 has no failure here: the call's own timers decide that).

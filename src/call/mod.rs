@@ -20,6 +20,7 @@ mod negotiation;
 mod nomination;
 pub mod pair;
 mod session;
+mod srtp;
 mod state;
 pub mod timing;
 mod transport;

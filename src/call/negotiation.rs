@@ -306,7 +306,8 @@ impl Call {
     /// Dresses a truthful text as our next description.
     fn dress(&mut self, text: &str, credentials: &Credentials, direction: Direction, offers: bool) -> String {
         let candidates = self.addresses.local_lines();
-        let text = Dress { credentials, candidates: &candidates, direction, offers }.put_on(text);
+        let short_tags = offers || self.transport.has_short_tags();
+        let text = Dress { credentials, candidates: &candidates, direction, offers, short_tags }.put_on(text);
         self.negotiation.local.clone_from(&text);
         text
     }

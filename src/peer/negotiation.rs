@@ -132,6 +132,7 @@ mod tests {
             cbr: false,
             red: true,
             dred: true,
+            short_tags: true,
         }
     }
 

@@ -303,12 +303,14 @@ impl Uplink {
 
 /// What both sides understand, in the controller's words.
 fn abilities(wanted: &SenderConfig, negotiated: &Negotiated) -> Abilities {
+    let saved = if negotiated.short_tags { Abilities::SHORT_TAG_SAVES } else { 0 };
     Abilities {
         max_ptime_ms: negotiated.max_ptime_ms,
         max_bitrate: negotiated.max_bitrate_bps.map(Bitrate::clamped),
         fec: negotiated.fec,
         red: negotiated.red,
         dred: negotiated.dred,
+        overhead_bytes: Abilities::OVERHEAD_BYTES - saved,
         ..Abilities::plain(wanted)
     }
 }

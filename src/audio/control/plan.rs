@@ -44,8 +44,10 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// IPv4, UDP, RTP, the tag of AES-GCM, and one byte for the header extensions that few packets carry.
-    pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 16 + 1;
+    /// IPv4, UDP, RTP and the tag of AES-GCM.
+    pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 16;
+    /// What tags of 80 bits take less than those of AES-GCM.
+    pub const SHORT_TAG_SAVES: u16 = 16 - 10;
 
     /// What can be said before anything is negotiated: plain Opus.
     pub fn plain(config: &SenderConfig) -> Abilities {
@@ -90,6 +92,8 @@ const DRED_MS: [u32; 4] = [0, 60, 120, 240];
 const RATES_BPS: [u32; 7] = [12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 48_000];
 /// A share lost below which nothing is sent against losses.
 const NO_LOSS: f64 = 0.002;
+/// Header extensions, which few packets carry: loudness twice a second, the moment of capture once.
+const EXTENSIONS_BPS: f64 = 200.0;
 /// What a kilobit a second costs, in points: nothing to speak of, but more is not sent for nothing.
 const PRICE_OF_KBPS: f64 = 0.001;
 /// How much of Opus' bits in-band error correction takes, and deep redundancy by its reach.
@@ -119,6 +123,7 @@ impl Plan {
         let header = if self.red_distance > 0 { 5.0 } else { 0.0 };
         copies * EXCESS * f64::from(self.bitrate.bps())
             + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
+            + EXTENSIONS_BPS
     }
 
     /// Every plan that is allowed and fits.

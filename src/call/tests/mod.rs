@@ -1,6 +1,7 @@
 //! Whole calls in virtual time.
 
 mod fuzzed;
+mod headers;
 mod hidden;
 mod hold;
 mod hostile;

@@ -65,6 +65,8 @@ pub struct Remote {
     pub sections: Vec<RemoteSection>,
     /// Whether the text had a BUNDLE group.
     pub bundled: bool,
+    /// Whether the author takes [short tags](crate::sdp::SHORT_TAGS).
+    pub short_tags: bool,
 }
 
 /// One section of a [`Remote`], as the author wrote it.
