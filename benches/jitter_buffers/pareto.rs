@@ -123,7 +123,12 @@ pub(crate) fn run() {
     let speech = voice::load(env::var("SPEECH").ok().as_deref(), setting("SECONDS", 30.0));
     let call = Call::encode(&speech, setting("FRAME_MS", 10.0), setting("REDUNDANCY", Redundancy::None));
     let ours = OURS.map(|(ms_per_percent, memory_ms)| {
-        Contestant::Target(TargetSettings { ms_per_percent, memory_ms, ..Default::default() })
+        Contestant::Target(TargetSettings {
+            ms_per_percent,
+            memory_ms,
+            catches_up: false,
+            ..Default::default()
+        })
     });
     let quantiles = QUANTILES.map(|quantile| neteq::Settings { quantile, ..Default::default() });
     let delays = LEAST_DELAYS_MS.map(|min_delay_ms| neteq::Settings { min_delay_ms, ..Default::default() });

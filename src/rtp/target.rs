@@ -9,6 +9,10 @@
 //!
 //! over the delays at which frames became available of late, by whichever copy came first. A frame that redundancy
 //! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays.
+//!
+//! Jitter is known well only from many seconds, and what a stall did must be forgotten within two. So arrivals are
+//! remembered twice, and the long memory asks for no more above what the short one does than half of what frames usually
+//! wait: nothing where they come as they were sent but for a stall.
 
 use super::Samples;
 use super::histogram::{BIN_US, Histogram};
@@ -19,6 +23,12 @@ const EVENT_SHARE: f32 = 0.4;
 /// At most this share of the frames is given up, whatever delay costs: a receiver that finds a path too slow to wait for
 /// would be silent for good.
 const MAX_MISSED: f32 = 0.5;
+/// The short memory, in milliseconds, and its price: what it knows is little, and half of that chance.
+const RECENT_MS: f32 = 2000.0;
+/// See [`RECENT_MS`].
+const RECENT_MS_PER_PERCENT: f32 = 10.0;
+/// How far above the short memory's optimum the long one goes at the most.
+const LONGER_US: i64 = 20_000;
 /// Kept above the computed optimum: scheduling of our own threads, and the width of a bin.
 const MARGIN_US: i64 = 700;
 /// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
@@ -29,9 +39,11 @@ const FALL_US_PER_SECOND: i64 = 60_000;
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     delays: Histogram,
+    /// The same, of the last seconds alone.
+    recent: Histogram,
     settings: TargetSettings,
     /// Scratch for the cost search: integral of the share that is later, by bin from the top.
-    later: Vec<f32>,
+    areas: Vec<f32>,
     target_us: i64,
     floor_us: i64,
 }
@@ -45,11 +57,13 @@ pub struct TargetSettings {
     pub memory_ms: f32,
     /// Delay above the fastest packets that is never exceeded, in milliseconds.
     pub max_delay_ms: u32,
+    /// Whether what came late in a stall is forgotten within two seconds, however long the memory of jitter is.
+    pub catches_up: bool,
 }
 
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
-        TargetSettings { ms_per_percent: 10.0, memory_ms: 2000.0, max_delay_ms: 400 }
+        TargetSettings { ms_per_percent: 25.0, memory_ms: 6000.0, max_delay_ms: 400, catches_up: true }
     }
 }
 
@@ -58,8 +72,9 @@ impl Target {
     pub(super) fn new(settings: TargetSettings) -> Target {
         Target {
             delays: Histogram::default(),
+            recent: Histogram::default(),
             settings,
-            later: Vec::with_capacity(2048),
+            areas: Vec::with_capacity(2048),
             target_us: 0,
             floor_us: 0,
         }
@@ -68,6 +83,7 @@ impl Target {
     /// Begins again with a stream whose first frame came at `delay_us`.
     pub(super) fn restart(&mut self, delay_us: i64, start_us: i64) {
         self.delays.clear();
+        self.recent.clear();
         self.target_us = delay_us + start_us;
         self.floor_us = delay_us;
     }
@@ -77,9 +93,12 @@ impl Target {
         let frame_ms = frame.ms() as f32;
         self.delays.fade((-frame_ms / self.settings.memory_ms).exp());
         self.delays.observe(delay_us, frame_ms);
-        self.floor_us = self.delays.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
+        self.recent.fade((-frame_ms / RECENT_MS).exp());
+        self.recent.observe(delay_us, frame_ms);
+        let known = if self.settings.memory_ms > RECENT_MS { &self.recent } else { &self.delays };
+        self.floor_us = known.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
         let ceiling = self.floor_us + i64::from(self.settings.max_delay_ms) * 1000;
-        let wanted = (self.cheapest(frame) + MARGIN_US).min(ceiling);
+        let wanted = (self.wanted(frame) + MARGIN_US).min(ceiling);
         let fall = (f64::from(frame_ms) * FALL_US_PER_SECOND as f64 / 1000.0) as i64;
         self.target_us = wanted.max((self.target_us - fall).min(ceiling));
     }
@@ -107,33 +126,48 @@ impl Target {
         delay_us > self.ceiling_us() + JUMP_US || delay_us < self.floor_us - JUMP_US
     }
 
-    /// Walks the histogram from the top down. At each edge `d`, `later` is P(delay > d) and `area` its integral
-    /// above d; a frame's missed share is the area between d and d + frame, over the frame.
-    fn cheapest(&mut self, frame: Samples) -> i64 {
-        let price = self.settings.ms_per_percent * 100.0;
-        let frame_bins = ((frame.us() / BIN_US) as usize).max(1);
-        self.later.clear();
-        let (mut later, mut area) = (0.0f32, 0.0f32);
-        let (mut best_us, mut best_cost) = (self.floor_us, f32::INFINITY);
-        let mut base_us = None;
-        for (index, (edge_us, share)) in self.delays.downwards().enumerate() {
-            if later > MAX_MISSED {
-                break;
-            }
-            let base = *base_us.get_or_insert(edge_us);
-            self.later.push(area);
-            let beyond = if index >= frame_bins { self.later[index - frame_bins] } else { 0.0 };
-            let missed = (area - beyond) / frame_bins as f32;
-            let cost = (edge_us - base) as f32 / 1000.0
-                + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
-            if cost <= best_cost {
-                (best_cost, best_us) = (cost, edge_us);
-            }
-            later += share;
-            area += later;
+    /// The optimum of the long memory, as far as the short one does not object.
+    fn wanted(&mut self, frame: Samples) -> i64 {
+        let TargetSettings { ms_per_percent, catches_up, .. } = self.settings;
+        let long = cheapest(&self.delays, &mut self.areas, ms_per_percent, frame).unwrap_or(self.floor_us);
+        if !catches_up {
+            return long;
         }
-        best_us
+        let price = ms_per_percent.min(RECENT_MS_PER_PERCENT);
+        let recent = cheapest(&self.recent, &mut self.areas, price, frame).unwrap_or(self.floor_us);
+        let usual = self.delays.quantile(0.5).map_or(0, |us| us - self.floor_us);
+        long.min(recent + (usual / 2).clamp(0, LONGER_US))
     }
+}
+
+/// The delay with the least cost, by what is remembered of arrivals.
+///
+/// Walks the histogram from the top down. At each edge `d`, `later` is P(delay > d) and `area` its integral above d; a
+/// frame's missed share is the area between d and d + frame, over the frame. `areas` is scratch.
+fn cheapest(delays: &Histogram, areas: &mut Vec<f32>, ms_per_percent: f32, frame: Samples) -> Option<i64> {
+    let price = ms_per_percent * 100.0;
+    let frame_bins = ((frame.us() / BIN_US) as usize).max(1);
+    areas.clear();
+    let (mut later, mut area) = (0.0f32, 0.0f32);
+    let (mut best_us, mut best_cost) = (None, f32::INFINITY);
+    let mut base_us = None;
+    for (index, (edge_us, share)) in delays.downwards().enumerate() {
+        if later > MAX_MISSED {
+            break;
+        }
+        let base = *base_us.get_or_insert(edge_us);
+        areas.push(area);
+        let beyond = if index >= frame_bins { areas[index - frame_bins] } else { 0.0 };
+        let missed = (area - beyond) / frame_bins as f32;
+        let cost =
+            (edge_us - base) as f32 / 1000.0 + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
+        if cost <= best_cost {
+            (best_cost, best_us) = (cost, Some(edge_us));
+        }
+        later += share;
+        area += later;
+    }
+    best_us
 }
 
 #[cfg(test)]

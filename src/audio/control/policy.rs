@@ -46,8 +46,14 @@ impl Policy {
     }
 
     /// What a millisecond of delay costs, in points of the mean opinion score. A percent of frames missed costs about
-    /// [0.18](super::quality); the receiver's [`Latency`] trades the same two.
+    /// [0.18](super::quality). It is more than [`Latency`] makes a receiver pay: a frame that is longer than it must be
+    /// delays every word of a call, a receiver that waits for jitter only those of a path that has some.
     pub(super) fn price_of_ms(&self) -> f64 {
-        0.18 / f64::from(self.latency.ms_per_percent())
+        match self.latency {
+            Latency::Ultra => 0.09,
+            Latency::Low => 0.018,
+            Latency::Balanced => 0.0072,
+            Latency::Robust => 0.003,
+        }
     }
 }

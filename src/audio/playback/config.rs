@@ -40,12 +40,13 @@ impl ReceiverConfig {
         }
         let memory_ms = match self.latency {
             Latency::Ultra => 1000.0,
-            Latency::Low => 2000.0,
+            Latency::Low => 6000.0,
             Latency::Balanced => 4000.0,
             Latency::Robust => 8000.0,
         };
         let ms_per_percent = self.latency.ms_per_percent();
-        TargetSettings { ms_per_percent, memory_ms, max_delay_ms: self.max_delay_ms }
+        let catches_up = self.latency == Latency::Low;
+        TargetSettings { ms_per_percent, memory_ms, max_delay_ms: self.max_delay_ms, catches_up }
     }
 }
 
@@ -57,7 +58,7 @@ pub enum Latency {
     /// Low delay at hardly a loss.
     #[default]
     Low,
-    /// Few concealed frames on bad networks.
+    /// Few concealed frames on bad networks: stalls are waited for.
     Balanced,
     /// As few as can be, whatever the delay.
     Robust,
@@ -71,7 +72,7 @@ impl Latency {
     pub fn ms_per_percent(self) -> f32 {
         match self {
             Latency::Ultra => 2.0,
-            Latency::Low => 10.0,
+            Latency::Low => 25.0,
             Latency::Balanced => 25.0,
             Latency::Robust => 60.0,
         }
