@@ -41,6 +41,7 @@ impl Caller {
         let mut packet = [0; 2048];
         let length = caller.turn.wrap(peer, payload, &mut packet, Instant::now()).expect("bound");
         caller.packet = packet[..length].to_vec();
+        caller.socket.set_nonblocking(true).expect("a socket can");
         Ok(caller)
     }
 

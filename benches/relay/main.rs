@@ -1,8 +1,8 @@
 //! The relay inside `switchboard` beside coturn, in one run: processor time for each packet, round trip, memory for each
 //! allocation, time to allocate.
 //!
-//! `cargo bench --bench relay -- [ALLOCATIONS ..]`, by default 1 100 1000 10000. Prints a Markdown table; run it on a
-//! machine that does nothing else.
+//! `cargo bench --bench relay -- [ALLOCATIONS ..]`, by default 1 100 1000 10000. Prints a Markdown table. It needs two
+//! processors and `taskset`, and is run on a machine that does nothing else.
 
 #![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is made to be read")]
@@ -10,12 +10,12 @@
 mod caller;
 mod servers;
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use caller::{Caller, PATIENCE};
 use handset::ice::turn::Failure;
-use servers::Server;
+use servers::{Server, stay_on_own_processor};
 
 /// An Opus packet of a call, encrypted.
 const PAYLOAD: [u8; 172] = [7; 172];
@@ -25,12 +25,13 @@ const BURST: usize = 64;
 
 /// Packets each way in one round, and rounds; the median round counts.
 const PACKETS: usize = 64 * 500;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 const PINGS: usize = 2000;
 
 fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
+    stay_on_own_processor();
     let sizes = if sizes.is_empty() { vec![1, 100, 1000, 10_000] } else { sizes };
     println!(
         "| allocations | relay | CPU a packet, to peers | to clients | lost | round trip | allocate | memory an allocation |"
@@ -38,18 +39,18 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|");
     for size in sizes {
         let servers = [Some(Server::ours()), Server::coturn()];
-        let measured: Vec<Figures> = servers
-            .iter()
-            .flatten()
-            .filter_map(|server| {
-                let figures = measure(server, size);
-                match &figures {
-                    Ok(figures) => figures.print(size, server.name),
-                    Err(failure) => eprintln!("{} does not lend {size} addresses: {failure}", server.name),
-                }
-                figures.ok()
-            })
-            .collect();
+        let mut stands: Vec<Stand<'_>> =
+            servers.iter().flatten().filter_map(|server| Stand::on(server, size)).collect();
+        // In turns: whatever else the machine does, it does to both.
+        for _ in 0..ROUNDS {
+            stands.iter_mut().for_each(Stand::count_costs);
+        }
+        for n in 0..PINGS {
+            stands.iter_mut().for_each(|stand| stand.ping(n));
+        }
+        let names: Vec<&str> = stands.iter().map(|stand| stand.server.name).collect();
+        let measured: Vec<Figures> = stands.into_iter().map(Stand::figures).collect();
+        names.iter().zip(&measured).for_each(|(name, figures)| figures.print(size, name));
         match measured.as_slice() {
             [ours, theirs] => println!(
                 "| {size} | ratio | {:.2} | {:.2} | | {:.2} | {:.2} | {:.2} |",
@@ -84,38 +85,64 @@ impl Figures {
     }
 }
 
-/// # Errors
-/// What the relay says when it does not lend so many.
-fn measure(server: &Server, size: usize) -> Result<Figures, Failure> {
-    let peer = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
-    peer.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
-    let address = peer.local_addr().expect("bound");
-    // One that is given back at once: what a first client makes any server set up is not an allocation's.
-    drop(Caller::new(server, address, &PAYLOAD, usize::MAX)?);
-    let before = server.usage().resident_bytes;
-    let callers: Vec<Caller> =
-        (0..size).map(|n| Caller::new(server, address, &PAYLOAD, n)).collect::<Result<_, _>>()?;
-    let bytes = server.usage().resident_bytes.saturating_sub(before) as f64 / size as f64;
-    let mut times: Vec<f64> = callers.iter().map(|caller| micros(caller.allocated_in)).collect();
-    let allocate_us = median(&mut times);
-    let (mut lost, mut to_peer, mut to_client) = (0, Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let (ns, missing) = cost(server, || to_peers(&callers, &peer));
-        to_peer.push(ns);
-        lost += missing;
-        let (ns, missing) = cost(server, || to_clients(&callers, &peer));
-        to_client.push(ns);
-        lost += missing;
+/// One relay, everybody who uses it, and what was measured of it so far.
+struct Stand<'a> {
+    server: &'a Server,
+    callers: Vec<Caller>,
+    peer: UdpSocket,
+    bytes: f64,
+    lost: usize,
+    to_peer_ns: Vec<f64>,
+    to_client_ns: Vec<f64>,
+    trips_us: Vec<f64>,
+}
+
+impl<'a> Stand<'a> {
+    /// None, with a word on it, where the relay does not lend so many addresses.
+    fn on(server: &'a Server, size: usize) -> Option<Self> {
+        Self::try_on(server, size)
+            .inspect_err(|failure| eprintln!("{} does not lend {size} addresses: {failure}", server.name))
+            .ok()
     }
-    let mut trips: Vec<f64> = (0..PINGS).map(|n| round_trip(&callers[n % size], &peer)).collect();
-    Ok(Figures {
-        to_peer_ns: median(&mut to_peer),
-        to_client_ns: median(&mut to_client),
-        lost,
-        round_trip_us: median(&mut trips),
-        allocate_us,
-        bytes,
-    })
+
+    fn try_on(server: &'a Server, size: usize) -> Result<Self, Failure> {
+        let peer = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+        peer.set_nonblocking(true).expect("a socket can");
+        let address = peer.local_addr().expect("bound");
+        // One that is given back at once: what a first client makes any server set up is not an allocation's.
+        drop(Caller::new(server, address, &PAYLOAD, usize::MAX)?);
+        let before = server.usage().resident_bytes;
+        let callers: Vec<Caller> =
+            (0..size).map(|n| Caller::new(server, address, &PAYLOAD, n)).collect::<Result<_, _>>()?;
+        let bytes = server.usage().resident_bytes.saturating_sub(before) as f64 / size as f64;
+        let (to_peer_ns, to_client_ns, trips_us) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { server, callers, peer, bytes, lost: 0, to_peer_ns, to_client_ns, trips_us })
+    }
+
+    fn count_costs(&mut self) {
+        let (ns, missing) = cost(self.server, || to_peers(&self.callers, &self.peer));
+        self.to_peer_ns.push(ns);
+        self.lost += missing;
+        let (ns, missing) = cost(self.server, || to_clients(&self.callers, &self.peer));
+        self.to_client_ns.push(ns);
+        self.lost += missing;
+    }
+
+    fn ping(&mut self, n: usize) {
+        self.trips_us.push(round_trip(&self.callers[n % self.callers.len()], &self.peer));
+    }
+
+    fn figures(mut self) -> Figures {
+        let mut times: Vec<f64> = self.callers.iter().map(|caller| micros(caller.allocated_in)).collect();
+        Figures {
+            to_peer_ns: median(&mut self.to_peer_ns),
+            to_client_ns: median(&mut self.to_client_ns),
+            lost: self.lost,
+            round_trip_us: median(&mut self.trips_us),
+            allocate_us: median(&mut times),
+            bytes: self.bytes,
+        }
+    }
 }
 
 /// Processor time for each packet that arrived, and how many did not.
@@ -134,12 +161,7 @@ fn to_peers(callers: &[Caller], peer: &UdpSocket) -> usize {
         for caller in next.by_ref().take(BURST) {
             caller.socket.send(&caller.packet).expect("loopback takes a datagram");
         }
-        for _ in 0..BURST {
-            match peer.recv_from(&mut buffer) {
-                Ok(_) => arrived += 1,
-                Err(_) => break,
-            }
-        }
+        arrived += (0..BURST).take_while(|_| take(peer, &mut buffer, sleep).is_some()).count();
     }
     arrived
 }
@@ -153,7 +175,7 @@ fn to_clients(callers: &[Caller], peer: &UdpSocket) -> usize {
         for caller in &burst {
             peer.send_to(&PAYLOAD, caller.relayed).expect("loopback takes a datagram");
         }
-        arrived += burst.iter().filter(|caller| caller.socket.recv(&mut buffer).is_ok()).count();
+        arrived += burst.iter().filter(|caller| take(&caller.socket, &mut buffer, sleep).is_some()).count();
     }
     arrived
 }
@@ -163,11 +185,29 @@ fn round_trip(caller: &Caller, peer: &UdpSocket) -> f64 {
     let mut buffer = [0; 2048];
     let started = Instant::now();
     caller.socket.send(&caller.packet).expect("loopback takes a datagram");
-    if let Ok((length, from)) = peer.recv_from(&mut buffer) {
+    if let Some((length, from)) = take(peer, &mut buffer, std::hint::spin_loop) {
         peer.send_to(&buffer[..length], from).expect("loopback takes a datagram");
-        let _ = caller.socket.recv(&mut buffer);
+        let _ = take(&caller.socket, &mut buffer, std::hint::spin_loop);
     }
     micros(started.elapsed())
+}
+
+/// Takes a datagram, and does `meanwhile` until it comes.
+fn take(socket: &UdpSocket, buffer: &mut [u8], meanwhile: fn()) -> Option<(usize, SocketAddr)> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        match socket.recv_from(buffer) {
+            Ok(taken) => return Some(taken),
+            Err(_) if Instant::now() < limit => meanwhile(),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Whoever waits at a socket is woken by the one who sends, and the relay would be charged for it, which on a network it is
+/// not. So nobody does while processor time is counted.
+fn sleep() {
+    std::thread::sleep(Duration::from_micros(200));
 }
 
 fn micros(time: Duration) -> f64 {

@@ -32,7 +32,7 @@ impl Server {
     /// The relay inside `switchboard`, without limits.
     pub(crate) fn ours() -> Self {
         let ports = format!("{}-{}", RELAY_PORTS.0, RELAY_PORTS.1);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_switchboard"))
+        let mut process = on_its_processor(env!("CARGO_BIN_EXE_switchboard"))
             .args(["--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--relay-ports", &ports])
             .args(["--relay-allocations", "20000", "--relay-allocations-per-peer", "20000"])
             .args(["--relay-bandwidth", "0", "--drain", "0"])
@@ -66,7 +66,7 @@ impl Server {
         let free =
             UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
         let folder = std::env::temp_dir();
-        let process = Command::new("turnserver")
+        let process = on_its_processor("turnserver")
             .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--lt-cred-mech"])
             .args(["--realm=example.org", "--user=alice:secret", "--allow-loopback-peers"])
             .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--log-file=stdout"])
@@ -99,6 +99,22 @@ impl Server {
         });
         Usage { cpu_ns, resident_bytes: resident.unwrap_or_default() * 1024 }
     }
+}
+
+/// A program on the second processor. The first one is the measuring program's: what the system makes of the two when it
+/// moves them about is a difference of one half, and not the relay's doing.
+fn on_its_processor(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", "1", program]);
+    command
+}
+
+/// Keeps this program on the first processor.
+pub(crate) fn stay_on_own_processor() {
+    let own = std::process::id().to_string();
+    let moved =
+        Command::new("taskset").args(["--cpu-list", "--pid", "0", &own]).stdout(Stdio::null()).status();
+    assert!(moved.is_ok_and(|status| status.success()), "two processors and `taskset` are needed");
 }
 
 impl Drop for Server {
