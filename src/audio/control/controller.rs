@@ -13,6 +13,14 @@ const WORTH_ANOTHER_FRAME: f64 = 0.1;
 const FRAME_HOLD: Duration = Duration::from_secs(3);
 /// Memory of the jitter, in reports.
 const JITTER_REPORTS: f64 = 4.0;
+/// Memory of what Opus spends, in seconds: turns of speaking and listening are shorter.
+const SPENT_MEMORY_S: f64 = 60.0;
+/// So many seconds that went as expected stand before what is known of that.
+const SPENT_GUESS_S: f64 = 8.0;
+/// Bounds of it, in thousandths: after a long silence nobody speaks with twice the bits.
+const SPENT_PERMILLE: (f64, f64) = (900.0, 1150.0);
+/// Kept above what was measured, in thousandths.
+const SPENT_MARGIN_PERMILLE: f64 = 10.0;
 
 /// Chooses what is sent, from what the other side reports. Reads no clock and starts nothing.
 ///
@@ -31,6 +39,32 @@ pub struct Controller {
     /// Bytes and packets sent, on the wire, since the last report.
     sent_bytes: u64,
     sent_packets: u64,
+    spent: Spent,
+}
+
+/// What Opus was told to spend of late, and what it did, in bits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    told: f64,
+    spent: f64,
+}
+
+impl Spent {
+    fn on_packet(&mut self, plan: &Plan, payload_bytes: usize) {
+        let seconds = f64::from(plan.frame.ms()) / 1000.0;
+        let copies = if plan.red_distance > 0 { 2.0 } else { 1.0 };
+        let kept = (-seconds / SPENT_MEMORY_S).exp();
+        self.told = self.told * kept + copies * f64::from(plan.bitrate.bps()) * seconds;
+        self.spent = self.spent * kept + payload_bytes as f64 * 8.0;
+    }
+
+    /// In thousandths, where so many bits a second are told.
+    fn permille(&self, bps: f64) -> u16 {
+        let guess = SPENT_GUESS_S * bps;
+        let spent = guess * f64::from(Abilities::SPENT_AT_FIRST_PERMILLE) + 1000.0 * self.spent;
+        let permille = spent / (guess + self.told) + SPENT_MARGIN_PERMILLE;
+        permille.clamp(SPENT_PERMILLE.0, SPENT_PERMILLE.1) as u16
+    }
 }
 
 impl Controller {
@@ -48,12 +82,13 @@ impl Controller {
             last_report: None,
             sent_bytes: 0,
             sent_packets: 0,
+            spent: Spent::default(),
         }
     }
 
     /// What both sides understand has become known, or has changed.
     pub fn set_abilities(&mut self, abilities: Abilities) {
-        self.abilities = abilities;
+        self.abilities = Abilities { spent_permille: self.abilities.spent_permille, ..abilities };
         self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
     }
 
@@ -67,6 +102,7 @@ impl Controller {
     pub fn on_sent(&mut self, payload_bytes: usize) {
         self.sent_bytes += payload_bytes as u64 + u64::from(self.abilities.overhead_bytes);
         self.sent_packets += 1;
+        self.spent.on_packet(&self.plan, payload_bytes);
     }
 
     /// Takes in a round trip that was measured outside of the reports.
@@ -108,6 +144,12 @@ impl Controller {
         self.path.lost = self.loss.share();
         self.path.burst = self.loss.burst();
         self.path.limit_bps = self.bottleneck.limit_bps();
+        self.abilities.spent_permille = self.spent.permille(f64::from(self.plan.bitrate.bps()));
+        if self.path.limit_bps.is_some() {
+            // What pauses leave free is of no use to the speech between them on a path that cannot carry more.
+            let least = Abilities::SPENT_AT_FIRST_PERMILLE;
+            self.abilities.spent_permille = self.abilities.spent_permille.max(least);
+        }
         self.choose(report.at);
     }
 
@@ -118,7 +160,9 @@ impl Controller {
         }
         let score = |plan: &Plan| plan.score(&self.policy, &self.abilities, &self.path);
         let gain = score(&best) - score(&self.plan);
-        let fits = self.path.limit_bps.is_none_or(|limit| self.plan.wire_bps(&self.abilities) <= limit);
+        let limit =
+            self.path.limit_bps.unwrap_or(f64::INFINITY).min(f64::from(self.policy.max_bitrate_bps()));
+        let fits = self.plan.wire_bps(&self.abilities) <= limit;
         let other_frame = best.frame != self.plan.frame;
         let held = self.frame_since.is_some_and(|since| now.saturating_duration_since(since) < FRAME_HOLD);
         let worth = match other_frame {
@@ -212,6 +256,35 @@ mod tests {
         let over = |plan: &&Plan| plan.wire_bps(&controller.abilities) > 41_000.0;
         assert!(plans[6..].iter().filter(over).count() < 6, "{plans:?}");
         assert!(plans[30..].iter().all(|plan| plan.bitrate.bps() >= 8_000), "{plans:?}");
+    }
+
+    #[test]
+    fn what_pauses_leave_goes_to_the_voice() {
+        let abilities = Abilities::plain(&SenderConfig::default());
+        let policy = Policy { frame: Some(FrameLength::Ms10), ..Policy::default() };
+        let mut controller = Controller::new(policy, abilities);
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let (first, mut bytes) = (controller.plan().bitrate.bps(), 0);
+        for second in 1..=60u64 {
+            for packet in 0..100 {
+                // Three quarters of the time it spends as it is told, else half of that.
+                let told = controller.plan().bitrate.bps() as usize / 800;
+                let payload = if packet < 75 { told } else { told / 2 };
+                controller.on_sent(payload);
+                bytes += payload + usize::from(abilities.overhead_bytes);
+            }
+            controller.handle_report(&ReceiverReport {
+                at: start + Duration::from_secs(second),
+                highest: second * 100,
+                lost: 0,
+                jitter: Duration::from_millis(2),
+                rtt: None,
+            });
+        }
+        let bps = bytes as f64 * 8.0 / 60.0;
+        assert!(controller.plan().bitrate.bps() > first, "{first}");
+        assert!((62_000.0..=64_000.0).contains(&bps), "{bps}");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Abilities {
     pub dred: bool,
     /// Bytes on the wire around each Opus packet: IP, UDP, RTP, SRTP.
     pub overhead_bytes: u16,
+    /// What Opus spends of what it is told to, in thousandths.
+    pub spent_permille: u16,
     /// Channels that are coded.
     pub channels: Channels,
     /// What is coded.
@@ -49,6 +51,9 @@ impl Abilities {
     /// What tags of 80 bits take less than those of AES-GCM.
     pub const SHORT_TAG_SAVES: u16 = 16 - 10;
 
+    /// On speech without a pause Opus spends a little more than it is told to; no more than that is known at first.
+    pub const SPENT_AT_FIRST_PERMILLE: u16 = 1050;
+
     /// What can be said before anything is negotiated: plain Opus.
     pub fn plain(config: &SenderConfig) -> Abilities {
         Abilities {
@@ -58,6 +63,7 @@ impl Abilities {
             red: false,
             dred: false,
             overhead_bytes: Self::OVERHEAD_BYTES,
+            spent_permille: Self::SPENT_AT_FIRST_PERMILLE,
             channels: config.channels,
             mode: config.mode,
         }
@@ -100,8 +106,6 @@ const PRICE_OF_KBPS: f64 = 0.001;
 const FEC_SHARE: f64 = 0.3;
 const DRED_BPS_PER_MS: f64 = 40.0;
 const DRED_LEAST_BPS: f64 = 1500.0;
-/// Opus spends as much more on speech than it is told to, which its pauses make up for only where there are some.
-const EXCESS: f64 = 1.05;
 /// The receiver waits for so many standard variations of jitter.
 const JITTER_FACTOR: f64 = 2.0;
 /// Packets that deep redundancy is waited for at the most.
@@ -121,7 +125,7 @@ impl Plan {
         let packets = 48_000.0 / self.frame.samples() as f64;
         let copies = if self.red_distance > 0 { 2.0 } else { 1.0 };
         let header = if self.red_distance > 0 { 5.0 } else { 0.0 };
-        copies * EXCESS * f64::from(self.bitrate.bps())
+        copies * spent(abilities) * f64::from(self.bitrate.bps())
             + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
             + EXTENSIONS_BPS
     }
@@ -303,7 +307,8 @@ fn rates(
     let shape =
         Plan { frame, bitrate: Bitrate::MIN, fec: false, red_distance, dred_ms: 0, expected_loss_percent: 0 };
     let copies = if red_distance > 0 { 2.0 } else { 1.0 };
-    let free = (wire - shape.wire_bps(abilities)) / (copies * EXCESS) + f64::from(Bitrate::MIN.bps());
+    let free =
+        (wire - shape.wire_bps(abilities)) / (copies * spent(abilities)) + f64::from(Bitrate::MIN.bps());
     let cap = abilities.max_bitrate.unwrap_or(Bitrate::MAX).bps();
     let scale = demand(abilities);
     let most = (free as u32).min(cap).min((64_000.0 * scale) as u32);
@@ -317,6 +322,11 @@ fn rates(
         .filter(move |_| fits && fixed.is_none())
         .map(Bitrate::clamped);
     fixed.into_iter().chain(chosen)
+}
+
+/// What Opus spends for each bit that it is told to.
+fn spent(abilities: &Abilities) -> f64 {
+    f64::from(abilities.spent_permille.max(1)) / 1000.0
 }
 
 /// How many times the bits of one voice what is coded takes.
