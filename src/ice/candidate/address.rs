@@ -34,7 +34,9 @@ impl<'a> Address<'a> {
     /// Reads one word; `None` when it is neither an address nor a domain name of at most 253 bytes.
     #[inline]
     pub fn parse(word: &'a str) -> Option<Self> {
-        if let Some(v4) = parse_v4(word.as_bytes()) {
+        if let Some((v4, taken)) = take_v4(word.as_bytes())
+            && taken == word.len()
+        {
             return Some(Self::Ip(IpAddr::V4(v4)));
         }
         if word.as_bytes().contains(&b':') {
@@ -104,35 +106,38 @@ impl fmt::Display for Address<'_> {
     }
 }
 
-/// Dotted quads as `std` reads them: four decimals without leading zeros.
+/// Dotted quads as `std` reads them, four decimals without leading zeros, from the front of `text`, and how many bytes they
+/// take.
 #[inline]
-fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
+pub(super) fn take_v4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
     let mut octets = [0_u8; 4];
-    let (mut at, mut digits, mut value) = (0_usize, 0_u32, 0_u32);
-    for &byte in word {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            if digits > 0 && value == 0 {
+    let mut at = 0;
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            if text.get(at) != Some(&b'.') {
                 return None;
             }
-            value = value * 10 + u32::from(digit);
-            digits += 1;
-            if value > 255 {
-                return None;
-            }
-        } else if byte == b'.' && digits > 0 && at < 3 {
-            octets[at] = value as u8;
             at += 1;
-            (digits, value) = (0, 0);
-        } else {
-            return None;
         }
+        let (value, digits) = take_octet(text.get(at..)?)?;
+        *octet = value;
+        at += digits;
     }
-    if at != 3 || digits == 0 {
-        return None;
-    }
-    octets[3] = value as u8;
-    Some(Ipv4Addr::from(octets))
+    Some((Ipv4Addr::from(octets), at))
+}
+
+/// At most three digits, at most 255, no zero in front of others.
+#[inline]
+fn take_octet(text: &[u8]) -> Option<(u8, usize)> {
+    let digit =
+        |at: usize| text.get(at).map(|byte| u16::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
+    let first = digit(0)?;
+    let Some(second) = digit(1) else { return Some((first as u8, 1)) };
+    let (value, digits) = match digit(2) {
+        None => (first * 10 + second, 2),
+        Some(third) => (first * 100 + second * 10 + third, 3),
+    };
+    (first != 0 && value <= 255).then_some((value as u8, digits))
 }
 
 #[cfg(test)]
@@ -160,7 +165,8 @@ mod tests {
             "0.0.0.00",
         ];
         for word in words {
-            assert_eq!(parse_v4(word.as_bytes()), word.parse().ok(), "{word}");
+            let whole = take_v4(word.as_bytes()).filter(|(_, taken)| *taken == word.len());
+            assert_eq!(whole.map(|(v4, _)| v4), word.parse().ok(), "{word}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Reading a candidate line (RFC 8839 §5.1, RFC 6544 §4.5).
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
+use super::address::take_v4;
 use super::error::cut;
 use super::extension::{Known, Words};
 use super::line::RelatedAddress;
@@ -16,8 +18,26 @@ pub const MAX_CANDIDATE_BYTES: usize = 1024;
 /// Most extension attributes kept on one candidate. Browsers write four.
 pub const MAX_EXTENSIONS: usize = 32;
 
+/// So few bytes hold no more than [`MAX_EXTENSIONS`] beside those that have a typed place: each takes four at least.
+const FEW_BYTES: usize = 4 * (MAX_EXTENSIONS - 3);
+
 /// Longest foundation (RFC 8839 §5.1).
 const MAX_FOUNDATION_BYTES: usize = 32;
+
+/// The characters of a foundation: `ice-char` (RFC 8839 §5.1), and what other peers put there.
+const FOUNDATION_CHARACTERS: [bool; 256] = {
+    let mut legal = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        legal[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'#');
+        byte += 1;
+    }
+    legal
+};
+
+/// Digits of the greatest number in a line, a priority.
+const MAX_DIGITS: usize = 10;
 
 /// The port that active TCP candidates carry (RFC 6544 §4.5).
 const DISCARD_PORT: u16 = 9;
@@ -52,7 +72,7 @@ pub(super) fn candidate(text: &str) -> Result<Candidate<'_>, CandidateError> {
     let kind = fields.kind()?;
 
     let tail = fields.words.rest();
-    let extras = fields.extras()?;
+    let extras = fields.extras(tcp)?;
     let transport = match (tcp, extras.tcp_type) {
         (false, _) => Transport::Udp,
         (true, Some(tcp_type)) => Transport::Tcp(tcp_type),
@@ -83,6 +103,21 @@ fn body_of(text: &str) -> &str {
     strip_prefix(text, "candidate:").unwrap_or(text)
 }
 
+/// One to ten digits at the front of `text`, and how many they are.
+#[inline]
+fn take_decimal(text: &[u8]) -> Option<(u64, usize)> {
+    let (mut value, mut taken) = (0_u64, 0);
+    for byte in text.iter().take(MAX_DIGITS) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + u64::from(digit);
+        taken += 1;
+    }
+    (taken > 0).then_some((value, taken))
+}
+
 #[inline]
 fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
@@ -95,6 +130,12 @@ struct Extras<'a> {
     address: Option<Address<'a>>,
     port: Option<u16>,
     tcp_type: Option<TcpType>,
+}
+
+impl Extras<'_> {
+    fn has_related(&self) -> bool {
+        self.address.is_some() && self.port.is_some()
+    }
 }
 
 struct Fields<'a> {
@@ -136,8 +177,9 @@ impl<'a> Fields<'a> {
     fn foundation(&mut self) -> Result<&'a str, CandidateError> {
         const EXPECTED: &str = "a foundation of 1 to 32 letters, digits and +/-_=#";
         let word = self.word(EXPECTED)?;
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_' | b'=' | b'#');
-        if word.len() > MAX_FOUNDATION_BYTES || !word.bytes().all(legal) {
+        // No early exit, so that there is no branch for each byte.
+        let legal = word.bytes().fold(true, |all, byte| all & FOUNDATION_CHARACTERS[usize::from(byte)]);
+        if word.len() > MAX_FOUNDATION_BYTES || !legal {
             return Err(self.field(EXPECTED, word));
         }
         Ok(word)
@@ -152,18 +194,31 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn transport_is_tcp(&mut self) -> Result<bool, CandidateError> {
-        let word = self.word("a transport")?;
-        if word.eq_ignore_ascii_case("udp") {
-            Ok(false)
-        } else if word.eq_ignore_ascii_case("tcp") {
-            Ok(true)
-        } else {
-            Err(CandidateError::Transport { column: self.column(word), found: cut(word) })
+        let read = self.words.next_as(|text| {
+            let word: &[u8; 3] = text.first_chunk()?;
+            match word.map(|byte| byte.to_ascii_lowercase()) {
+                [b'u', b'd', b'p'] => Some((false, 3)),
+                [b't', b'c', b'p'] => Some((true, 3)),
+                _ => None,
+            }
+        });
+        match read {
+            Some(tcp) => Ok(tcp),
+            None => self.word("a transport").and_then(|word| {
+                Err(CandidateError::Transport { column: self.column(word), found: cut(word) })
+            }),
         }
     }
 
     #[inline]
     fn address(&mut self, expected: &'static str) -> Result<Address<'a>, CandidateError> {
+        match self.words.next_as(take_v4) {
+            Some(v4) => Ok(Address::Ip(IpAddr::V4(v4))),
+            None => self.long_address(expected),
+        }
+    }
+
+    fn long_address(&mut self, expected: &'static str) -> Result<Address<'a>, CandidateError> {
         let word = self.word(expected)?;
         Address::parse(word).ok_or_else(|| self.field(expected, word))
     }
@@ -182,22 +237,25 @@ impl<'a> Fields<'a> {
     /// At most ten digits, at most `max`.
     #[inline]
     fn decimal(&mut self, expected: &'static str, max: u64) -> Result<u64, CandidateError> {
-        let word = self.word(expected)?;
-        let mut value = 0_u64;
-        let mut legal = word.len() <= 10;
-        for byte in word.bytes().take(10) {
-            let digit = byte.wrapping_sub(b'0');
-            legal &= digit < 10;
-            value = value * 10 + u64::from(digit);
+        match self.words.next_as(|text| take_decimal(text).filter(|(value, _)| *value <= max)) {
+            Some(value) => Ok(value),
+            None => Err(self.no_decimal(expected)),
         }
-        if legal && value <= max { Ok(value) } else { Err(self.field(expected, word)) }
+    }
+
+    #[cold]
+    fn no_decimal(&mut self, expected: &'static str) -> CandidateError {
+        match self.word(expected) {
+            Ok(word) => self.field(expected, word),
+            Err(error) => error,
+        }
     }
 
     #[inline]
-    fn extras(&mut self) -> Result<Extras<'a>, CandidateError> {
+    fn extras(&mut self, tcp: bool) -> Result<Extras<'a>, CandidateError> {
         let mut extras = Extras::default();
         let mut count = 0;
-        while let Some(name) = self.words.next() {
+        while let Some(name) = self.words.next_bytes() {
             count += 1;
             if count > MAX_EXTENSIONS {
                 return Err(CandidateError::TooManyExtensions);
@@ -218,8 +276,12 @@ impl<'a> Fields<'a> {
                     extras.tcp_type.get_or_insert(tcp_type);
                 }
                 None => {
-                    self.words.next();
+                    self.words.next_bytes();
                 }
+            }
+            // The first of each counts, and who connects is not asked of UDP: nothing is left to be found.
+            if !tcp && extras.has_related() && self.words.rest().len() <= FEW_BYTES {
+                break;
             }
         }
         Ok(extras)
