@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use super::{Address, CandidateError, CandidateKind, Component, Extensions, Priority, Transport, parse};
+use super::{
+    Address, CandidateError, CandidateKind, Component, Extensions, Priority, Transport, parse, write,
+};
 
 /// What a trickled line can say (RFC 8838 §13, RFC 8839 §8.2).
 ///
@@ -292,12 +294,7 @@ impl<'a> Candidate<'a> {
             Address::Mdns(_) => return Err(NeedsResolution::Mdns),
             Address::Name(_) => return Err(NeedsResolution::Name),
         }
-        Ok(AgentLine(self).to_string())
-    }
-
-    fn write_mandatory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "candidate:{} {} {} ", self.foundation, self.component, self.transport)?;
-        write!(f, "{} {} {} typ {}", self.priority, self.address, self.port, self.kind)
+        Ok(write::agent_line(self))
     }
 }
 
@@ -317,20 +314,7 @@ impl PartialEq for Candidate<'_> {
 
 impl fmt::Display for Candidate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_mandatory(f)?;
-        if let Some(related) = &self.related {
-            write!(f, " raddr {} rport {}", related.address, related.port)?;
-        }
-        // RFC 6544 §4.5 puts it straight after raddr and rport.
-        if let Transport::Tcp(tcp_type) = self.transport {
-            write!(f, " tcptype {tcp_type}")?;
-        }
-        self.extensions().try_for_each(|(name, value)| {
-            f.write_str(" ")?;
-            f.write_str(name)?;
-            f.write_str(" ")?;
-            f.write_str(value)
-        })
+        f.write_str(&write::line(self))
     }
 }
 
@@ -339,25 +323,6 @@ impl FromStr for Candidate<'static> {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Candidate::parse(text).map(Candidate::into_owned)
-    }
-}
-
-struct AgentLine<'c>(&'c Candidate<'c>);
-
-impl fmt::Display for AgentLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let candidate = self.0;
-        candidate.write_mandatory(f)?;
-        if let Some(RelatedAddress { address: Address::Ip(ip), port }) = &candidate.related {
-            write!(f, " raddr {ip} rport {port}")?;
-        }
-        if let Transport::Tcp(tcp_type) = candidate.transport {
-            write!(f, " tcptype {tcp_type}")?;
-        }
-        match candidate.ufrag() {
-            Some(ufrag) if !ufrag.is_empty() => write!(f, " ufrag {ufrag}"),
-            _ => Ok(()),
-        }
     }
 }
 

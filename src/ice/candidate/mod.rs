@@ -22,6 +22,7 @@ mod kind;
 mod line;
 mod parse;
 mod priority;
+mod write;
 
 pub use address::Address;
 pub use error::CandidateError;
