@@ -7,6 +7,8 @@ use crate::rtp::{Bottleneck, Delivery, LossEstimate, ReceiverReport};
 
 /// A plan gives way to one whose expected score is greater by this.
 const WORTH_A_CHANGE: f64 = 0.04;
+/// The same for one of more or fewer bits and nothing else, which nobody hears change.
+const WORTH_OTHER_BITS: f64 = 0.004;
 /// The same for one of another frame length, which the other side hears for a moment.
 const WORTH_ANOTHER_FRAME: f64 = 0.1;
 /// Least time between two changes of the frame length.
@@ -165,9 +167,11 @@ impl Controller {
         let fits = self.plan.wire_bps(&self.abilities) <= limit;
         let other_frame = best.frame != self.plan.frame;
         let held = self.frame_since.is_some_and(|since| now.saturating_duration_since(since) < FRAME_HOLD);
-        let worth = match other_frame {
-            true => gain > WORTH_ANOTHER_FRAME && !held,
-            false => gain > WORTH_A_CHANGE,
+        let other_bits = Plan { bitrate: best.bitrate, ..self.plan } == best;
+        let worth = match (other_frame, other_bits) {
+            (true, _) => gain > WORTH_ANOTHER_FRAME && !held,
+            (false, true) => gain > WORTH_OTHER_BITS,
+            (false, false) => gain > WORTH_A_CHANGE,
         };
         if !fits || worth {
             if other_frame {

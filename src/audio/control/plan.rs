@@ -450,6 +450,16 @@ mod tests {
     }
 
     #[test]
+    fn short_frames_are_sent_where_their_headers_leave_enough_for_the_voice() {
+        let frame = |overhead_bytes| {
+            let abilities = Abilities { overhead_bytes, ..able() };
+            Plan::best(&Policy::default(), &abilities, &Path::default()).frame
+        };
+        // Two of us leave out what a browser's packets have.
+        assert_eq!((frame(50), frame(56)), (FrameLength::Ms10, FrameLength::Ms20));
+    }
+
+    #[test]
     fn ultra_sends_short_frames() {
         let policy = Policy { latency: Latency::Ultra, ..Policy::default() };
         let plan = Plan::best(&policy, &able(), &Path::default());

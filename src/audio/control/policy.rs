@@ -51,7 +51,7 @@ impl Policy {
     pub(super) fn price_of_ms(&self) -> f64 {
         match self.latency {
             Latency::Ultra => 0.09,
-            Latency::Low => 0.018,
+            Latency::Low => 0.02,
             Latency::Balanced => 0.0072,
             Latency::Robust => 0.003,
         }
