@@ -71,15 +71,16 @@ impl<'a> Plan<'a> {
         }
         check_audio(description, &description.section(audio).ok_or_else(|| no_audio(description))?)?;
 
-        let accepted = description
-            .sections()
-            .map(|section| {
-                let data = section.head().kind == MediaKind::Application
-                    && DATA_PROTOCOLS.contains(&section.head().protocol);
-                section.index() == audio
-                    || (gate.data && data && bundle.contains(&section.index()) && section.head().port != 0)
-            })
-            .collect();
+        // An engine has one association, so of several data sections it is the first that counts.
+        let data = description.sections().find(|section| {
+            section.head().kind == MediaKind::Application
+                && DATA_PROTOCOLS.contains(&section.head().protocol)
+                && bundle.contains(&section.index())
+                && section.head().port != 0
+        });
+        let data = data.map(|section| section.index()).filter(|_| gate.data);
+        let accepted =
+            (0..description.sections().len()).map(|index| index == audio || Some(index) == data).collect();
         let engine_mids = Self::name_for_engine(&mids);
         Ok(Plan { audio, opus, accepted, bundle, engine_mids, mids })
     }

@@ -93,6 +93,18 @@ fn data_is_taken_part_in_when_asked_for() {
 }
 
 #[test]
+fn of_several_data_sections_the_first_is_taken() {
+    let gate = Gate { data: true, ..Gate::default() };
+    let at = CONFERENCE.rfind("m=application").expect("it has one");
+    let second = CONFERENCE[at..].replace("a=mid:data", "a=mid:more");
+    let both = format!("{CONFERENCE}{second}").replace("audio-0 data", "audio-0 data more");
+    let remote = gate.check(&both, Kind::Offer).unwrap();
+    let accepted: Vec<_> = remote.sections.iter().map(|section| section.accepted).collect();
+    assert_eq!(accepted, [false, true, true, false]);
+    assert_eq!(remote.sdp.matches("m=application").count(), 1, "the engine is told of one");
+}
+
+#[test]
 fn line_feeds_alone_and_odd_spacing_are_forgiven() {
     let remote = offer(BARE).unwrap();
     assert!(remote.opus.wants_inband_fec());
