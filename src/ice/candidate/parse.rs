@@ -18,8 +18,8 @@ pub const MAX_CANDIDATE_BYTES: usize = 1024;
 /// Most extension attributes kept on one candidate. Browsers write four.
 pub const MAX_EXTENSIONS: usize = 32;
 
-/// So few bytes hold no more than [`MAX_EXTENSIONS`] beside those that have a typed place: each takes four at least.
-const FEW_BYTES: usize = 4 * (MAX_EXTENSIONS - 3);
+/// The fewest bytes of an extension attribute: a name, a value, and a space in front of each.
+const LEAST_EXTENSION_BYTES: usize = 4;
 
 /// Longest foundation (RFC 8839 §5.1).
 const MAX_FOUNDATION_BYTES: usize = 32;
@@ -279,8 +279,10 @@ impl<'a> Fields<'a> {
                     self.words.next_bytes();
                 }
             }
-            // The first of each counts, and who connects is not asked of UDP: nothing is left to be found.
-            if !tcp && extras.has_related() && self.words.rest().len() <= FEW_BYTES {
+            // The first of each counts, and who connects is not asked of UDP: nothing is left to be found, and in so
+            // few bytes not too much of it.
+            let uncounted = LEAST_EXTENSION_BYTES * (MAX_EXTENSIONS - count);
+            if !tcp && extras.has_related() && self.words.rest().len() < uncounted {
                 break;
             }
         }
@@ -440,5 +442,18 @@ mod tests {
         assert_eq!(Candidate::parse(&many), Err(CandidateError::TooManyExtensions));
         let just = format!("1 1 udp 1 10.0.0.1 5 typ host{}", " a b".repeat(MAX_EXTENSIONS));
         assert_eq!(parse(&just).extensions().count(), MAX_EXTENSIONS);
+        for before in 0..MAX_EXTENSIONS {
+            for after in 0..MAX_EXTENSIONS {
+                let (before_it, after_it) = (" a b".repeat(before), " a b".repeat(after));
+                let text =
+                    format!("1 1 udp 1 10.0.0.1 5 typ srflx{before_it} raddr 10.0.0.2 rport 5{after_it}");
+                let fits = before + 2 + after <= MAX_EXTENSIONS;
+                assert_eq!(Candidate::parse(&text).is_ok(), fits, "{before} before, {after} after");
+                assert!(
+                    fits || Candidate::parse(&format!("{text} a")).is_err(),
+                    "{before}, {after} and a name"
+                );
+            }
+        }
     }
 }
