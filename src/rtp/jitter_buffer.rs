@@ -478,12 +478,21 @@ impl JitterBuffer {
         if gap.is_empty() {
             return self.decode(head, unplayed, heard);
         }
-        let repair = first.info.frame;
-        if first.info.has_fec && gap <= repair && heard < gap {
-            return self.decode_fec(head, unplayed, heard, repair);
+        // In-band error correction restores the end of a gap, deep redundancy what it reaches of the rest.
+        let repair = if first.info.has_fec { first.info.frame } else { Samples::ZERO };
+        let before = gap - repair;
+        if heard >= before && heard < gap {
+            return self.decode_fec(head, unplayed, heard, before);
         }
         if let Some(span) = self.restorable(first, heard, gap) {
             return self.decode_dred(head, heard, span);
+        }
+        if heard < before && before < gap {
+            let wait = self.gap_to_wait(head, unplayed, first.timestamp - repair, before).min(before) - heard;
+            return match wait.is_empty() {
+                true => self.decode_fec(head, unplayed, heard, before),
+                false => self.conceal(head, unplayed, wait),
+            };
         }
         let wait = self.gap_to_wait(head, unplayed, first.timestamp, gap) - heard;
         if wait.is_empty() {
@@ -575,24 +584,25 @@ impl JitterBuffer {
         }
     }
 
+    /// Restores the end of a gap, which begins `before` after the gap's beginning, from the packet behind it.
     fn decode_fec(
         &mut self,
         head: Head,
         unplayed: Unplayed,
         heard: Samples,
-        repair: Samples,
+        before: Samples,
     ) -> Decision<'_> {
         let Some(first) = self.buffer.first() else { return Decision::PlayMadeUp };
-        let (start, end) = (first.timestamp - repair, first.timestamp);
-        let before = head.next.since(start).max(Samples::ZERO);
-        let skip = (before + heard).min(repair);
+        let (repair, end) = (first.info.frame, first.timestamp);
+        let skip = (heard - before).clamp(Samples::ZERO, repair);
         self.stats.frames_fec += 1;
         self.current = Some(first.clone());
         self.note_phase(unplayed);
+        self.note_gap(head, before);
         self.play = Play::Running(Head { next: end, made_up: Samples::ZERO, quiet: false });
         let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
-        let seam = !head.made_up.is_empty() || !skip.is_empty();
-        Decision::DecodeFec { payload, timestamp: start, samples: repair, skip, seam }
+        let seam = head.made_up != before.max(Samples::ZERO) || !skip.is_empty();
+        Decision::DecodeFec { payload, timestamp: end - repair, samples: repair, skip, seam }
     }
 
     /// What of a gap the first frame's deep redundancy is to restore next: how long after the gap's beginning, and for

@@ -354,3 +354,36 @@ fn a_burst_is_restored_from_the_deep_redundancy_of_the_packet_behind_it() {
     slots.sort_unstable();
     assert!(slots.windows(2).all(|w| w[0].1 <= w[1].0), "no slot twice");
 }
+
+/// The head of a packet of 20 ms of SILK that carries a coarse copy of the frame before.
+fn packet_with_fec() -> Arc<[u8]> {
+    vec![9 << 3, 0b0100_0000, 2, 3].into()
+}
+
+#[test]
+fn the_last_frame_of_a_burst_is_restored_from_the_low_rate_copy_behind_it() {
+    // Each frame waits two more than it must; of every ten, `burst` are lost.
+    for burst in 1..=3 {
+        let mut sink = Sink::new(Samples::from_ms(10));
+        for n in 0..60u64 {
+            let at_ms = n as f64 * 20.0 + 20.0;
+            if n == 0 || n % 10 >= burst {
+                let timestamp = RtpTimestamp((1 << 32) + n * 960);
+                sink.arrive_as(n, timestamp, packet_with_fec(), at_ms, PayloadFormat::Opus);
+            }
+            if n >= 4 {
+                sink.pull(at_ms + 1.0);
+                sink.pull(at_ms + 11.0);
+            }
+        }
+        let lost = (10..50).filter(|n| n % 10 < burst);
+        for n in lost {
+            let is_last = n % 10 == burst - 1;
+            let found = sink.played.iter().find(|played| played.0 == n * 960);
+            assert_eq!(found.map(|played| played.2), is_last.then_some(0), "frame {n} of bursts of {burst}");
+        }
+        // The first burst lacks its first frame, with which playout begins.
+        let beyond_repair = 5 * (burst - 1) + burst.saturating_sub(2);
+        assert_eq!(sink.buffer.stats().lost_samples / 960, beyond_repair, "bursts of {burst}");
+    }
+}
