@@ -226,13 +226,13 @@ impl JitterBuffer {
         }
         let delay_us = self.delay_us(timestamp, packet.arrival);
         if self.seen.insert(timestamp) {
-            self.target.observe(delay_us, info.duration);
+            self.target.observe(delay_us, age, info.duration);
         }
         if copy == Copy::Primary {
             self.frame = info.duration;
             let repaired = timestamp - info.frame;
             if info.has_fec && !self.is_before_the_stream(repaired) && self.seen.insert(repaired) {
-                self.target.observe(self.delay_us(repaired, packet.arrival), info.frame);
+                self.target.observe(self.delay_us(repaired, packet.arrival), info.frame, info.frame);
             }
             self.on_restorable(&frame);
         }
@@ -256,7 +256,8 @@ impl JitterBuffer {
         for slot in 1..=slots {
             let restored = frame.timestamp - Samples(slot * step.0);
             if !self.is_before_the_stream(restored) && self.seen.insert(restored) {
-                self.target.observe(self.delay_us(restored, frame.arrival), step);
+                let later = Samples(slot * step.0);
+                self.target.observe(self.delay_us(restored, frame.arrival), later, step);
             }
         }
     }

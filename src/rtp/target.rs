@@ -13,6 +13,10 @@
 //! Jitter is known well only from many seconds, and what a stall did must be forgotten within two. So arrivals are
 //! remembered twice, and the long memory asks for no more above what the short one does than half of what frames usually
 //! wait: nothing where they come as they were sent but for a stall.
+//!
+//! What repairs are worth waiting for no stall changes: they come so long after what they repair as the sender sends them.
+//! They are rare, so that is known from a third and longest memory. It is waited for at the least, and added to what the
+//! short one allows: a target that swings between waiting and not waiting is worse than either.
 
 use super::Samples;
 use super::histogram::{BIN_US, Histogram};
@@ -27,6 +31,8 @@ const MAX_MISSED: f32 = 0.5;
 const RECENT_MS: f32 = 2000.0;
 /// See [`RECENT_MS`].
 const RECENT_MS_PER_PERCENT: f32 = 10.0;
+/// The memory of repairs, in milliseconds.
+const REPAIRS_MS: f32 = 20_000.0;
 /// How far above the short memory's optimum the long one goes at the most.
 const LONGER_US: i64 = 20_000;
 /// Kept above the computed optimum: scheduling of our own threads, and the width of a bin.
@@ -39,8 +45,12 @@ const FALL_US_PER_SECOND: i64 = 60_000;
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     delays: Histogram,
-    /// The same, of the last seconds alone.
+    /// Of the last seconds alone, and without what was repaired.
     recent: Histogram,
+    /// By how much later than the frame itself whatever brought it was sent: nothing but for repairs.
+    sent_later: Histogram,
+    /// Whether anything was repaired yet.
+    has_repairs: bool,
     settings: TargetSettings,
     /// Scratch for the cost search: integral of the share that is later, by bin from the top.
     areas: Vec<f32>,
@@ -73,6 +83,8 @@ impl Target {
         Target {
             delays: Histogram::default(),
             recent: Histogram::default(),
+            sent_later: Histogram::default(),
+            has_repairs: false,
             settings,
             areas: Vec::with_capacity(2048),
             target_us: 0,
@@ -84,17 +96,26 @@ impl Target {
     pub(super) fn restart(&mut self, delay_us: i64, start_us: i64) {
         self.delays.clear();
         self.recent.clear();
+        self.sent_later.clear();
+        self.has_repairs = false;
         self.target_us = delay_us + start_us;
         self.floor_us = delay_us;
     }
 
-    /// Takes in that a frame of `frame` became available at `delay_us`, and finds the new target.
-    pub(super) fn observe(&mut self, delay_us: i64, frame: Samples) {
+    /// Takes in that a frame of `frame` became available at `delay_us`, and finds the new target. What brought it was sent
+    /// `later` than the frame itself would have been: by nothing, but for repairs.
+    pub(super) fn observe(&mut self, delay_us: i64, later: Samples, frame: Samples) {
         let frame_ms = frame.ms() as f32;
+        let is_repair = !later.is_empty();
+        self.has_repairs |= is_repair;
         self.delays.fade((-frame_ms / self.settings.memory_ms).exp());
         self.delays.observe(delay_us, frame_ms);
+        self.sent_later.fade((-frame_ms / REPAIRS_MS).exp());
+        self.sent_later.observe(later.us(), frame_ms);
         self.recent.fade((-frame_ms / RECENT_MS).exp());
-        self.recent.observe(delay_us, frame_ms);
+        if !is_repair {
+            self.recent.observe(delay_us, frame_ms);
+        }
         let known = if self.settings.memory_ms > RECENT_MS { &self.recent } else { &self.delays };
         self.floor_us = known.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
         let ceiling = self.floor_us + i64::from(self.settings.max_delay_ms) * 1000;
@@ -126,17 +147,27 @@ impl Target {
         delay_us > self.ceiling_us() + JUMP_US || delay_us < self.floor_us - JUMP_US
     }
 
-    /// The optimum of the long memory, as far as the short one does not object.
+    /// The optimum of the long memory, as far as the short one does not object, and of repairs.
     fn wanted(&mut self, frame: Samples) -> i64 {
         let TargetSettings { ms_per_percent, catches_up, .. } = self.settings;
+        let repair = self.worth_repair(frame);
+        let least = self.floor_us + repair;
         let long = cheapest(&self.delays, &mut self.areas, ms_per_percent, frame).unwrap_or(self.floor_us);
         if !catches_up {
-            return long;
+            return long.max(least);
         }
         let price = ms_per_percent.min(RECENT_MS_PER_PERCENT);
         let recent = cheapest(&self.recent, &mut self.areas, price, frame).unwrap_or(self.floor_us);
         let usual = self.delays.quantile(0.5).map_or(0, |us| us - self.floor_us);
-        long.min(recent + (usual / 2).clamp(0, LONGER_US))
+        long.min(recent + (usual / 2).clamp(0, LONGER_US) + repair).max(least)
+    }
+
+    /// How long a repair is worth waiting for where packets come as they were sent.
+    fn worth_repair(&mut self, frame: Samples) -> i64 {
+        if !self.has_repairs {
+            return 0;
+        }
+        cheapest(&self.sent_later, &mut self.areas, self.settings.ms_per_percent, frame).unwrap_or(0)
     }
 }
 
@@ -185,7 +216,7 @@ mod tests {
         let mut target = Target::new(TargetSettings::default());
         target.restart(0, 2000);
         for n in 0..200 {
-            target.observe(n % 4 * 80, FRAME);
+            target.observe(n % 4 * 80, Samples::ZERO, FRAME);
         }
         assert!((700..=1500).contains(&target.us()), "{}", target.us());
     }
@@ -195,7 +226,7 @@ mod tests {
         let mut target = Target::new(TargetSettings::default());
         target.restart(0, 2000);
         for n in 0..500 {
-            target.observe(if n % 200 == 199 { 80_000 } else { 200 }, FRAME);
+            target.observe(if n % 200 == 199 { 80_000 } else { 200 }, Samples::ZERO, FRAME);
         }
         assert!(target.us() < 5_000, "{}", target.us());
     }
@@ -205,9 +236,24 @@ mod tests {
         let mut target = Target::new(TargetSettings::default());
         target.restart(0, 2000);
         for n in 0..500 {
-            target.observe(if n % 10 == 9 { 20_200 } else { 200 }, FRAME);
+            let later = if n % 10 == 9 { FRAME } else { Samples::ZERO };
+            target.observe(200 + later.us(), later, FRAME);
         }
         assert!((20_500..=22_000).contains(&target.us()), "one in ten comes a frame later: {}", target.us());
+    }
+
+    #[test]
+    fn it_does_not_swing_between_repairs_that_are_rare_but_worth_waiting_for() {
+        let mut target = Target::new(TargetSettings::default());
+        target.restart(0, 2000);
+        let mut least = i64::MAX;
+        for n in 0..3000 {
+            // Bursts of three each two seconds, of which a copy three frames later brings the most.
+            let later = if n % 100 < 3 { Samples(3 * FRAME.0) } else { Samples::ZERO };
+            target.observe(200 + later.us(), later, FRAME);
+            least = if n > 600 { least.min(target.us()) } else { least };
+        }
+        assert!((60_500..=62_000).contains(&least), "{least}");
     }
 
     #[test]
@@ -215,17 +261,17 @@ mod tests {
         let mut target = Target::new(TargetSettings::default());
         target.restart(0, 2000);
         for _ in 0..200 {
-            target.observe(200, FRAME);
+            target.observe(200, Samples::ZERO, FRAME);
         }
         for n in 0..10 {
-            target.observe(60_000 + n, FRAME);
+            target.observe(60_000 + n, Samples::ZERO, FRAME);
         }
         assert!(target.us() > 55_000, "{}", ms(target.us()));
         for _ in 0..100 {
-            target.observe(200, FRAME);
+            target.observe(200, Samples::ZERO, FRAME);
         }
         for _ in 0..100 {
-            target.observe(200, FRAME);
+            target.observe(200, Samples::ZERO, FRAME);
         }
         assert!(target.us() < 5_000, "after four seconds: {}", ms(target.us()));
     }
@@ -235,7 +281,7 @@ mod tests {
         let mut target = Target::new(TargetSettings { ms_per_percent: 2.0, ..Default::default() });
         target.restart(0, 2000);
         for n in 0..500 {
-            target.observe(if n < 100 { 200 } else { 380_000 }, FRAME);
+            target.observe(if n < 100 { 200 } else { 380_000 }, Samples::ZERO, FRAME);
         }
         assert!((380_000..382_000).contains(&target.us()), "{}", target.us());
     }
@@ -245,7 +291,7 @@ mod tests {
         let mut target = Target::new(TargetSettings { max_delay_ms: 100, ..Default::default() });
         target.restart(0, 2000);
         for n in 0..500 {
-            target.observe(n * 7919 % 900_000, FRAME);
+            target.observe(n * 7919 % 900_000, Samples::ZERO, FRAME);
             assert!(target.us() <= target.ceiling_us());
         }
     }
