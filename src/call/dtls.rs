@@ -26,6 +26,9 @@ const FLIGHT_RTO: Duration = Duration::from_millis(200);
 /// [limit](super::timing::CONNECT_LIMIT), which decides first.
 const FLIGHT_RETRIES: usize = 6;
 
+/// How often the rest of an incomplete flight is asked for (RFC 9147 section 7.1 leaves that open).
+const ACK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Whether the keys of a call are to be used with tags of 10 bytes (SRTP_AES128_CM_HMAC_SHA1_80, RFC 5764 section 4.1.2)
 /// whatever profile DTLS agreed on.
 ///
@@ -111,7 +114,7 @@ impl DtlsProvider for Handshake {
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let config = config(mtu.unwrap_or(str0m::DATAGRAM_MTU_TARGET))?;
         let made = Made { config, certificate: certificate.clone(), version };
-        Ok(Box::new(Instance { dtls: made.begin(now), made, now, short_tags: NEXT.take() }))
+        Ok(Box::new(Instance { dtls: made.begin(now), made, now, is_done: false, short_tags: NEXT.take() }))
     }
 }
 
@@ -138,6 +141,8 @@ struct Instance {
     dtls: Dtls,
     made: Made,
     now: Instant,
+    /// Whether everything that is due at `now` was done.
+    is_done: bool,
     short_tags: ShortTags,
 }
 
@@ -164,6 +169,7 @@ impl DtlsInstance for Instance {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.is_done = false;
         match self.dtls.handle_packet(packet) {
             Err(DtlsImplError::TooManyClientHelloFragments) => {
                 self.begin_anew()?;
@@ -173,8 +179,13 @@ impl DtlsInstance for Instance {
         }
     }
 
+    /// Where a part of a flight is missing, `dimpl` acknowledges the others at once, and again whenever it is polled: str0m,
+    /// which polls until nothing is due, would never come to an end.
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
         match self.dtls.poll_output(buf) {
+            DtlsOutput::Timeout(at) if self.is_done && at <= self.now => {
+                DtlsOutput::Timeout(self.now + ACK_INTERVAL)
+            }
             // What DTLS exports is uniformly random: so is its beginning.
             DtlsOutput::KeyingMaterial(keys, _)
                 if self.short_tags.are_agreed() && keys.len() >= SHORT_TAG_KEYS =>
@@ -187,7 +198,10 @@ impl DtlsInstance for Instance {
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.now = now;
+        if self.is_done && now == self.now {
+            return Ok(());
+        }
+        (self.now, self.is_done) = (now, true);
         self.dtls.handle_timeout(now)
     }
 

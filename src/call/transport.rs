@@ -53,6 +53,10 @@ const CHECK_RETRANSMITS: usize = 36;
 /// Most sources of checks that are remembered: a peer has a handful of addresses, as many as its candidates.
 const MAX_CHECKED: usize = super::MAX_REMOTE_CANDIDATES;
 
+/// Most packets and events that one step may bring: six addresses a side make some hundreds. One that brings more is not
+/// going to end.
+const MAX_OUTPUTS: usize = 10_000;
+
 /// A pending local offer, to be completed by an answer.
 pub(super) type PendingOffer = SdpPendingOffer;
 
@@ -145,7 +149,7 @@ impl Transport {
 
     /// The one loop: everything str0m has to say, until it only waits.
     fn drain(&mut self) {
-        loop {
+        for _ in 0..MAX_OUTPUTS {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
                     self.deadline = at;
@@ -153,14 +157,17 @@ impl Transport {
                 }
                 Ok(Output::Transmit(datagram)) => self.on_transmit(datagram),
                 Ok(Output::Event(event)) => self.on_event(event),
-                Err(error) => {
-                    self.happenings.push_back(Happening::Failed(error.to_string()));
-                    // A str0m that failed while polling may fail again at once; closing ends the loop.
-                    self.rtc.disconnect();
-                    return;
-                }
+                Err(error) => return self.fail(error.to_string()),
             }
         }
+        debug_assert!(false, "str0m does not come to rest");
+        self.fail(format!("no rest after {MAX_OUTPUTS} packets and events"));
+    }
+
+    /// A str0m that failed while polling may fail again at once; closing ends that.
+    fn fail(&mut self, why: String) {
+        self.happenings.push_back(Happening::Failed(why));
+        self.rtc.disconnect();
     }
 
     fn on_transmit(&mut self, datagram: str0m::net::Transmit) {

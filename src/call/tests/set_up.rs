@@ -154,6 +154,46 @@ fn a_lost_client_hello_costs_a_quarter_of_a_second_at_most() {
     assert!(took <= usual + 250 * MS, "{took:?}, usually {usual:?}");
 }
 
+/// A path on which one datagram of the handshake is lost, or comes behind those that follow it.
+struct Hampered {
+    steady: Steady,
+    handshake_sent: usize,
+    which: usize,
+    is_lost: bool,
+}
+
+impl Network for Hampered {
+    fn datagram(&mut self, from: Party, at: Instant, datagram: &mut Transmit) -> Option<Duration> {
+        let travels = self.steady.datagram(from, at, datagram)?;
+        if !is_dtls(datagram) {
+            return Some(travels);
+        }
+        self.handshake_sent += 1;
+        match self.handshake_sent == self.which {
+            true if self.is_lost => None,
+            true => Some(travels + 40 * MS),
+            false => Some(travels),
+        }
+    }
+
+    fn message(&mut self, from: Party, at: Instant, message: &ServerMessage) -> Option<Duration> {
+        self.steady.message(from, at, message)
+    }
+}
+
+#[test]
+fn a_handshake_of_which_one_datagram_is_lost_or_late_needs_few_more() {
+    for (which, is_lost) in (1..=8).flat_map(|n| [(n, true), (n, false)]) {
+        let steady = Steady::rtt(50 * MS);
+        let mut pair = pair_on(Hampered { steady, handshake_sent: 0, which, is_lost });
+        pair.call();
+        assert!(pair.run_until_both(2 * SECOND, "connected"), "number {which}, lost: {is_lost}");
+        pair.run_for(SECOND);
+        let sent = pair.network.handshake_sent;
+        assert!(sent <= 30, "{sent} datagrams where number {which} is late, or lost: {is_lost}");
+    }
+}
+
 #[test]
 fn a_call_is_set_up_where_every_fourth_datagram_is_lost() {
     let mut took: Vec<Duration> = (0..40)
