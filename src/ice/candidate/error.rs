@@ -20,10 +20,10 @@ const MAX_FOUND_BYTES: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandidateError {
-    /// Longer than [`MAX_CANDIDATE_BYTES`](super::MAX_CANDIDATE_BYTES).
+    /// Longer than [`MAX_CANDIDATE_BYTES`](super::MAX_CANDIDATE_BYTES), or would be once written.
     #[error("candidate of {bytes} bytes, expected at most {}", super::MAX_CANDIDATE_BYTES)]
     TooLong {
-        /// Length of the text.
+        /// Length of the text, as it came or would be written.
         bytes: usize,
     },
     /// A byte outside printable ASCII, space and tab.

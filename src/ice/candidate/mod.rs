@@ -6,9 +6,9 @@
 //! ```
 //!
 //! [`CandidateLine::parse`] reads what signaling delivers (with or without `a=` and `candidate:`, or an
-//! end-of-candidates mark), [`Candidate::parse`] one candidate. Both borrow from the text, never allocate on
-//! success, never panic, and take time proportional to the text, of which they accept at most
-//! [`MAX_CANDIDATE_BYTES`].
+//! end-of-candidates mark), [`Candidate::parse`] one candidate. Both borrow from the text, do not allocate on
+//! success (but to measure a line that is almost too long), never panic, and take time proportional to the text, of
+//! which they accept at most [`MAX_CANDIDATE_BYTES`]. What they accept can be written, and read again.
 //!
 //! Lenient: any letter case in keywords, runs of spaces and tabs, a final CR LF, `raddr`/`rport`/`tcptype`
 //! anywhere after the kind, a TCP candidate without `tcptype`, `raddr` without `rport`, priorities above 2^31-1.

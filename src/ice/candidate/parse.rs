@@ -7,6 +7,7 @@ use super::address::take_v4;
 use super::error::cut;
 use super::extension::{Known, Words};
 use super::line::RelatedAddress;
+use super::write;
 use super::{
     Address, Candidate, CandidateError, CandidateKind, CandidateLine, Component, Priority, TcpType, Transport,
 };
@@ -15,11 +16,15 @@ use super::{
 /// registered extension fit.
 pub const MAX_CANDIDATE_BYTES: usize = 1024;
 
-/// Most extension attributes kept on one candidate. Browsers write four.
+/// Most extension attributes kept on one candidate, those that have a typed place not counted. Browsers write four.
 pub const MAX_EXTENSIONS: usize = 32;
 
 /// The fewest bytes of an extension attribute: a name, a value, and a space in front of each.
 const LEAST_EXTENSION_BYTES: usize = 4;
+
+/// By how much writing makes a line longer at the most: `candidate:`, a related port and who connects where they were left
+/// out, and the dots of two mapped addresses.
+const MAX_GROWTH_BYTES: usize = 64;
 
 /// Longest foundation (RFC 8839 §5.1).
 const MAX_FOUNDATION_BYTES: usize = 32;
@@ -82,7 +87,7 @@ pub(super) fn candidate(text: &str) -> Result<Candidate<'_>, CandidateError> {
     };
     let related =
         extras.address.map(|address| RelatedAddress { address, port: extras.port.unwrap_or_default() });
-    Ok(Candidate {
+    let candidate = Candidate {
         foundation: Cow::Borrowed(foundation),
         component,
         transport,
@@ -92,7 +97,15 @@ pub(super) fn candidate(text: &str) -> Result<Candidate<'_>, CandidateError> {
         kind,
         related,
         tail: Cow::Borrowed(tail),
-    })
+    };
+    // What is read can be written, and read again.
+    if text.len() > MAX_CANDIDATE_BYTES - MAX_GROWTH_BYTES {
+        let bytes = write::line(&candidate).len();
+        if bytes > MAX_CANDIDATE_BYTES {
+            return Err(CandidateError::TooLong { bytes });
+        }
+    }
+    Ok(candidate)
 }
 
 /// The text without line end, `a=` and `candidate:`.
@@ -256,10 +269,6 @@ impl<'a> Fields<'a> {
         let mut extras = Extras::default();
         let mut count = 0;
         while let Some(name) = self.words.next_bytes() {
-            count += 1;
-            if count > MAX_EXTENSIONS {
-                return Err(CandidateError::TooManyExtensions);
-            }
             match Known::of(name) {
                 Some(Known::RelatedAddress) => {
                     let address = self.address("an IP address or a domain name after raddr")?;
@@ -277,6 +286,10 @@ impl<'a> Fields<'a> {
                 }
                 None => {
                     self.words.next_bytes();
+                    count += 1;
+                    if count > MAX_EXTENSIONS {
+                        return Err(CandidateError::TooManyExtensions);
+                    }
                 }
             }
             // The first of each counts, and who connects is not asked of UDP: nothing is left to be found, and in so
@@ -447,7 +460,7 @@ mod tests {
                 let (before_it, after_it) = (" a b".repeat(before), " a b".repeat(after));
                 let text =
                     format!("1 1 udp 1 10.0.0.1 5 typ srflx{before_it} raddr 10.0.0.2 rport 5{after_it}");
-                let fits = before + 2 + after <= MAX_EXTENSIONS;
+                let fits = before + after <= MAX_EXTENSIONS;
                 assert_eq!(Candidate::parse(&text).is_ok(), fits, "{before} before, {after} after");
                 assert!(
                     fits || Candidate::parse(&format!("{text} a")).is_err(),
@@ -455,5 +468,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_is_read_can_be_written_and_read_again_at_the_limits_too() {
+        let head = "1 1 tcp 1 ::ffff:c0a8:1 7 typ srflx raddr ::ffff:c0a8:2";
+        let full = format!("{head}{}", " a b".repeat(MAX_EXTENSIONS));
+        assert_eq!(parse(&parse(&full).to_string()), parse(&full));
+        let mut longest = 0;
+        for length in 1..MAX_CANDIDATE_BYTES {
+            let text = format!("{head} a {}", "b".repeat(length));
+            if let Ok(candidate) = Candidate::parse(&text) {
+                longest = candidate.to_string().len();
+                assert_eq!(Candidate::parse(&candidate.to_string()), Ok(candidate), "{length}");
+            }
+        }
+        assert_eq!(longest, MAX_CANDIDATE_BYTES);
     }
 }
