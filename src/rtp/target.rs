@@ -73,7 +73,7 @@ pub struct TargetSettings {
 
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
-        TargetSettings { ms_per_percent: 25.0, memory_ms: 6000.0, max_delay_ms: 400, catches_up: true }
+        TargetSettings { ms_per_percent: 35.0, memory_ms: 8000.0, max_delay_ms: 400, catches_up: true }
     }
 }
 

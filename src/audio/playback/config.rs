@@ -40,7 +40,7 @@ impl ReceiverConfig {
         }
         let memory_ms = match self.latency {
             Latency::Ultra => 1000.0,
-            Latency::Low => 6000.0,
+            Latency::Low => 8000.0,
             Latency::Balanced => 4000.0,
             Latency::Robust => 8000.0,
         };
@@ -72,7 +72,7 @@ impl Latency {
     pub fn ms_per_percent(self) -> f32 {
         match self {
             Latency::Ultra => 2.0,
-            Latency::Low => 25.0,
+            Latency::Low => 35.0,
             Latency::Balanced => 25.0,
             Latency::Robust => 60.0,
         }
