@@ -6,8 +6,9 @@
 //!
 //! Environment: `HANDSET_PYTHON` (default `target/venv/bin/python`, made by `tools/setup.sh --for test`), `SPEECH` (48 kHz
 //! mono WAVs, comma-separated, instead of the voices in `assets/`), `SECONDS` (default 60), `LOSSES` (percent, default
-//! `5,10,20,30`), `BURSTS` (packets, default `1,1.5,2,3`), `MAX_DELAY_MS` (default 120), `WIRE_BPS` (default 64000), `LATENCY`
-//! (what the controller gives for delay within the limit, default `low` as in a call).
+//! `5,10,20,30`), `BURSTS` (packets, default `1,1.5,2,3`), `MAX_DELAY_MS` (default 400), `WIRE_BPS` (default 64000),
+//! `OVERHEAD_BYTES` (headers and tag of a packet, default 56), `LATENCY` (what sender and receiver give for delay within
+//! the limit, default `robust`: each method waits as long as it must).
 
 #![expect(clippy::print_stdout, reason = "the table is what it is run for")]
 
@@ -20,9 +21,7 @@ use std::{env, fs};
 
 use handset::audio::control::{self, Abilities, Plan, Policy};
 use handset::audio::trial::{Pull, Trial};
-use handset::audio::{
-    Bitrate, FrameLength, Latency, Receiver, ReceiverConfig, RedSettings, Sender, SenderConfig,
-};
+use handset::audio::{FrameLength, Latency, Receiver, ReceiverConfig, RedSettings, Sender, SenderConfig};
 use handset::rtp::{Packet, RtpTimestamp, Samples, Seq};
 use handset::sim::{Link, LinkConfig, Loss};
 
@@ -75,38 +74,28 @@ struct Case {
 }
 
 impl Case {
-    /// The plan that a method is.
+    /// The plan that a method is: the best one of those that send nothing else against losses.
     fn plan(&self, method: Method) -> Plan {
-        let config = SenderConfig::default();
-        let all = Abilities { red: true, dred: true, ..Abilities::plain(&config) };
+        let plain = Abilities::plain(&SenderConfig::default());
+        let overhead_bytes = setting("OVERHEAD_BYTES", plain.overhead_bytes);
+        let all = Abilities { red: true, dred: true, overhead_bytes, ..plain };
         let free = Policy {
-            latency: setting("LATENCY", Latency::default()),
+            latency: setting("LATENCY", Latency::Robust),
             frame: Some(FRAME),
             max_bitrate_bps: Some(self.wire_bps),
             ..Policy::default()
         };
-        let path = control::Path { lost: self.lost, burst: self.burst, ..control::Path::default() };
-        if method == Method::Controller {
-            return Plan::best(&free, &all, &path);
-        }
-        let (red, dred) = match method {
-            Method::Red(distance) => (distance, 0),
-            Method::Dred(ms) => (0, ms),
-            _ => (0, 0),
+        let only =
+            |fec, red, dred| Policy { fec: Some(fec), red_distance: Some(red), dred_ms: Some(dred), ..free };
+        let policy = match method {
+            Method::Concealment => only(false, 0, 0),
+            Method::Fec => only(true, 0, 0),
+            Method::Red(distance) => only(false, distance, 0),
+            Method::Dred(ms) => only(false, 0, ms),
+            Method::Controller => free,
         };
-        let headers = if red > 0 { 5 } else { 0 } + u32::from(all.overhead_bytes);
-        let left = self.wire_bps - headers * 8 * 50;
-        let bps = if red > 0 { left / 2 } else { left };
-        let fec = method == Method::Fec;
-        let expected = if fec || dred > 0 { (self.lost * 100.0).clamp(8.0, 30.0) as u8 } else { 0 };
-        Plan {
-            frame: FRAME,
-            bitrate: Bitrate::new(bps).expect("a bit rate"),
-            fec,
-            red_distance: red,
-            dred_ms: dred,
-            expected_loss_percent: expected,
-        }
+        let path = control::Path { lost: self.lost, burst: self.burst, ..control::Path::default() };
+        Plan::best(&policy, &all, &path)
     }
 
     /// Sends `speech` by a plan, and returns what was heard and the mean delay in the jitter buffer.
@@ -154,7 +143,8 @@ impl Case {
             end: start + Samples::from(speech.len()).duration() + Duration::from_millis(300),
             keeps_sound: true,
         };
-        let config = ReceiverConfig { max_delay_ms: self.max_delay_ms, ..ReceiverConfig::default() };
+        let latency = setting("LATENCY", Latency::Robust);
+        let config = ReceiverConfig { latency, max_delay_ms: self.max_delay_ms, ..ReceiverConfig::default() };
         let mut receiver = Receiver::new(config).expect("memory");
         let outcome = trial.run(&mut receiver, arrivals.iter());
         let waited = outcome.mean_delay_ms(2000.0) - (BASE_DELAY_MS - 6.5);
@@ -249,7 +239,7 @@ fn score(sent: &Path, heard: &Path, delay_ms: f64) -> f64 {
 fn main() {
     let folder = env::temp_dir().join(format!("handset-redundancy-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
-    let (wire_bps, max_delay_ms) = (setting("WIRE_BPS", 64_000), setting("MAX_DELAY_MS", 120));
+    let (wire_bps, max_delay_ms) = (setting("WIRE_BPS", 64_000), setting("MAX_DELAY_MS", 400));
     let heads: Vec<String> = METHODS.iter().map(|(name, _)| format!("{name:>10}")).collect();
     println!(
         "{:8} {:>6} {:>6} {} {:>7}  the controller's plan",

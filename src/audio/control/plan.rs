@@ -103,7 +103,7 @@ const EXTENSIONS_BPS: f64 = 200.0;
 /// What a kilobit a second costs, in points: nothing to speak of, but more is not sent for nothing.
 const PRICE_OF_KBPS: f64 = 0.001;
 /// How much of Opus' bits in-band error correction takes, and deep redundancy by its reach.
-const FEC_SHARE: f64 = 0.3;
+const FEC_SHARE: f64 = 0.42;
 const DRED_BPS_PER_MS: f64 = 40.0;
 const DRED_LEAST_BPS: f64 = 1500.0;
 /// The receiver waits for so many standard variations of jitter.
@@ -148,7 +148,7 @@ impl Plan {
         });
         shapes.flat_map(move |(frame, red_distance)| {
             fecs(policy, abilities, path, frame, red_distance).flat_map(move |fec| {
-                dreds(policy, abilities, path, frame).flat_map(move |dred_ms| {
+                dreds(policy, abilities, path, frame, fec || red_distance > 0).flat_map(move |dred_ms| {
                     rates(policy, abilities, path, frame, red_distance).map(move |bitrate| Plan {
                         frame,
                         bitrate,
@@ -167,7 +167,7 @@ impl Plan {
         let frame = frames(policy, abilities).last().unwrap_or_default();
         let bitrate = policy.bitrate.unwrap_or(Bitrate::MIN);
         let fec = fecs(policy, abilities, path, frame, 0).next().unwrap_or(false);
-        let dred_ms = dreds(policy, abilities, path, frame).next().unwrap_or(0);
+        let dred_ms = dreds(policy, abilities, path, frame, fec).next().unwrap_or(0);
         let red_distance = policy.red_distance.filter(|_| abilities.red).unwrap_or(0).min(MAX_RED_DISTANCE);
         let expected_loss_percent = expected_loss(path, fec, dred_ms);
         Plan { frame, bitrate, fec, red_distance, dred_ms, expected_loss_percent }
@@ -287,9 +287,12 @@ fn dreds(
     abilities: &Abilities,
     path: &Path,
     frame: FrameLength,
+    has_other: bool,
 ) -> impl Iterator<Item = u32> + use<> {
     let can = abilities.dred && frame >= FrameLength::Ms10;
-    let wanted = path.lost > NO_LOSS;
+    // Beside another redundancy it takes more bits than it repairs: 0.15 of PESQ beside copies, 0.4 beside in-band error
+    // correction where a fifth is lost. In 10 ms frames, of whose bits little is left for it, it repairs nothing.
+    let wanted = path.lost > NO_LOSS && !has_other && frame > FrameLength::Ms10;
     let fixed = policy.dred_ms.map(|ms| if can { ms } else { 0 });
     let free = DRED_MS.into_iter().filter(move |&ms| fixed.is_none() && (ms == 0 || (can && wanted)));
     fixed.into_iter().chain(free)

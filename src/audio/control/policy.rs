@@ -46,8 +46,8 @@ impl Policy {
     }
 
     /// What a millisecond of delay costs, in points of the mean opinion score. A percent of frames missed costs about
-    /// [0.18](super::quality). It is more than [`Latency`] makes a receiver pay: a frame that is longer than it must be
-    /// delays every word of a call, a receiver that waits for jitter only those of a path that has some.
+    /// [0.3](super::quality), the first ones. It is more than [`Latency`] makes a receiver pay: a frame that is longer
+    /// than it must be delays every word of a call, a receiver that waits for jitter only those of a path that has some.
     pub(super) fn price_of_ms(&self) -> f64 {
         match self.latency {
             Latency::Ultra => 0.09,

@@ -46,16 +46,16 @@ impl Repair {
     pub(super) fn harm(self) -> f64 {
         match self {
             Repair::Concealed => 1.0,
-            Repair::Dred => 0.5,
-            Repair::Fec => 0.32,
-            Repair::Red => 0.02,
+            Repair::Dred => 0.45,
+            Repair::Fec => 0.05,
+            Repair::Red => 0.01,
         }
     }
 }
 
 /// What losses take: `harm` is the share of frames lost, each weighed by its [`Repair`].
 pub(super) fn lost(harm: f64) -> f64 {
-    3.2 * (1.0 - (-harm / 0.18).exp())
+    3.2 * (1.0 - (-harm / 0.085).exp())
 }
 
 #[cfg(test)]
@@ -75,8 +75,9 @@ mod tests {
 
     #[test]
     fn losses_take_what_was_measured() {
-        for (share, measured) in [(0.1, 1.36), (0.2, 2.3), (0.3, 2.8)] {
-            assert!((lost(share) - measured).abs() < 0.3, "{share}: {}", lost(share));
+        // From 4.54, whose means over bursts of 1 to 3 were 3.02, 2.35, 1.64 and 1.38.
+        for (share, measured) in [(0.05, 1.52), (0.1, 2.19), (0.2, 2.9), (0.3, 3.16)] {
+            assert!((lost(share) - measured).abs() < 0.15, "{share}: {}", lost(share));
         }
     }
 }
