@@ -141,7 +141,7 @@ struct Instance {
     dtls: Dtls,
     made: Made,
     now: Instant,
-    /// Whether everything that is due at `now` was done.
+    /// Whether everything that is due at `now` was done, and nothing has come up since.
     is_done: bool,
     short_tags: ShortTags,
 }
@@ -165,6 +165,7 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn set_active(&mut self, active: bool) {
+        self.is_done = false;
         self.dtls.set_active(active);
     }
 
@@ -206,6 +207,7 @@ impl DtlsInstance for Instance {
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.is_done = false;
         self.dtls.send_application_data(data)
     }
 
@@ -226,6 +228,7 @@ impl DtlsInstance for Instance {
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.is_done = false;
         self.dtls.close()
     }
 }
