@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use handset::ice::TransactionIds;
 use handset::ice::turn::{self, Event, Failure, Wire};
 
+use crate::bare::HELLO;
 use crate::servers::Server;
 
 /// Anything on loopback happens within this, or the packet is lost.
@@ -18,31 +19,58 @@ pub(crate) struct Caller {
     pub(crate) packet: Vec<u8>,
     /// From the first request to the address.
     pub(crate) allocated_in: Duration,
-    turn: turn::Client,
 }
 
 impl Caller {
     pub(crate) fn new(server: &Server, peer: SocketAddr, payload: &[u8], n: usize) -> Result<Self, Failure> {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+        let socket = UdpSocket::bind((server.clients, 0)).expect("a loopback socket");
         socket.connect(server.address).expect("loopback");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
-        let mut seed = [5; 32];
-        seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
-        let config = turn::Config::new(server.address, Wire::Datagram, server.login.clone());
-        let started = Instant::now();
-        let turn = turn::Client::new(config, TransactionIds::from_seed(seed), started);
-        let relayed = ([0, 0, 0, 0], 0).into();
-        let mut caller = Self { socket, relayed, packet: Vec::new(), allocated_in: Duration::ZERO, turn };
-        caller.until(|event| matches!(event, Event::Allocated { .. }))?;
-        caller.allocated_in = started.elapsed();
-        caller.relayed = caller.turn.relayed().expect("allocated");
-        caller.turn.bind(peer, Instant::now());
-        caller.until(|event| matches!(event, Event::ChannelBound { .. }))?;
-        let mut packet = [0; 2048];
-        let length = caller.turn.wrap(peer, payload, &mut packet, Instant::now()).expect("bound");
-        caller.packet = packet[..length].to_vec();
+        let caller = match &server.login {
+            Some(login) => {
+                let mut seed = [5; 32];
+                seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
+                let config = turn::Config::new(server.address, Wire::Datagram, login.clone());
+                let turn = turn::Client::new(config, TransactionIds::from_seed(seed), Instant::now());
+                Client { socket, turn }.allocate(peer, payload)?
+            }
+            None => say_hello(socket, peer, payload),
+        };
         caller.socket.set_nonblocking(true).expect("a socket can");
         Ok(caller)
+    }
+}
+
+/// See [`bare`](crate::bare).
+fn say_hello(socket: UdpSocket, peer: SocketAddr, payload: &[u8]) -> Caller {
+    let started = Instant::now();
+    let hello = [&HELLO[..], peer.to_string().as_bytes()].concat();
+    socket.send(&hello).expect("loopback takes a datagram");
+    let mut answer = [0; 64];
+    let length = socket.recv(&mut answer).expect("an answer");
+    let (number, relayed) = answer[..length].split_at(HELLO.len());
+    let relayed = std::str::from_utf8(relayed).expect("words").parse().expect("an address");
+    Caller { socket, relayed, packet: [number, payload].concat(), allocated_in: started.elapsed() }
+}
+
+/// While it asks for an address.
+struct Client {
+    socket: UdpSocket,
+    turn: turn::Client,
+}
+
+impl Client {
+    fn allocate(mut self, peer: SocketAddr, payload: &[u8]) -> Result<Caller, Failure> {
+        let started = Instant::now();
+        self.until(|event| matches!(event, Event::Allocated { .. }))?;
+        let allocated_in = started.elapsed();
+        let relayed = self.turn.relayed().expect("allocated");
+        self.turn.bind(peer, Instant::now());
+        self.until(|event| matches!(event, Event::ChannelBound { .. }))?;
+        let mut packet = [0; 2048];
+        let length = self.turn.wrap(peer, payload, &mut packet, Instant::now()).expect("bound");
+        let packet = packet[..length].to_vec();
+        Ok(Caller { socket: self.socket, relayed, packet, allocated_in })
     }
 
     fn until(&mut self, is_awaited: impl Fn(&Event) -> bool) -> Result<(), Failure> {

@@ -2,11 +2,16 @@
 //! allocation, time to allocate.
 //!
 //! `cargo bench --bench relay -- [ALLOCATIONS ..]`, by default 1 100 1000 10000. Prints a Markdown table. It needs two
-//! processors and `taskset`, and is run on a machine that does nothing else.
+//! processors and `taskset`, and is run on a machine that does nothing else. Beside the two stands what their sockets alone
+//! cost, the part of a packet's time that no relay can save.
 
 #![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is made to be read")]
 
+mod bare;
+#[path = "../../src/net/relay_server/batch.rs"]
+#[expect(dead_code, reason = "its tests run in the library")]
+mod batch;
 mod caller;
 mod servers;
 
@@ -15,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use caller::{Caller, PATIENCE};
 use handset::ice::turn::Failure;
-use servers::{Server, stay_on_own_processor};
+use servers::{Server, raise_file_limit, stay_on_own_processor};
 
 /// An Opus packet of a call, encrypted.
 const PAYLOAD: [u8; 172] = [7; 172];
@@ -29,41 +34,49 @@ const ROUNDS: usize = 9;
 
 const PINGS: usize = 2000;
 
+/// Files that this program has open beside its callers' sockets.
+const OTHER_FILES: usize = 64;
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some(servers::BARE) {
+        return bare::run();
+    }
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     stay_on_own_processor();
+    let files = raise_file_limit();
     let sizes = if sizes.is_empty() { vec![1, 100, 1000, 10_000] } else { sizes };
     println!(
         "| allocations | relay | CPU a packet, to peers | to clients | lost | round trip | allocate | memory an allocation |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for size in sizes {
-        let servers = [Some(Server::ours()), Server::coturn()];
-        let mut stands: Vec<Stand<'_>> =
-            servers.iter().flatten().filter_map(|server| Stand::on(server, size)).collect();
-        // In turns: whatever else the machine does, it does to both.
-        for _ in 0..ROUNDS {
-            stands.iter_mut().for_each(Stand::count_costs);
+        // Each caller is a socket of this program.
+        match (files - OTHER_FILES) / size.max(1) {
+            0 | 1 => eprintln!("{size} are too many for a program that may have {files} files open"),
+            2 => compare(size, &[Some(Server::ours()), Server::coturn()]),
+            _ => compare(size, &[Some(Server::ours()), Some(Server::bare()), Server::coturn()]),
         }
-        for n in 0..PINGS {
-            stands.iter_mut().for_each(|stand| stand.ping(n));
+    }
+}
+
+fn compare(size: usize, servers: &[Option<Server>]) {
+    let mut stands: Vec<Stand<'_>> =
+        servers.iter().flatten().filter_map(|server| Stand::on(server, size)).collect();
+    // In turns: whatever else the machine does, it does to all.
+    for _ in 0..ROUNDS {
+        stands.iter_mut().for_each(Stand::count_costs);
+    }
+    for n in 0..PINGS {
+        stands.iter_mut().for_each(|stand| stand.ping(n));
+    }
+    let measured: Vec<(&str, Figures)> =
+        stands.into_iter().map(|stand| (stand.server.name, stand.figures())).collect();
+    measured.iter().for_each(|(name, figures)| figures.print(size, name));
+    match measured.iter().partition::<Vec<_>, _>(|(name, _)| *name == servers::COTURN) {
+        (theirs, ours) if theirs.len() == 1 => {
+            ours.iter().for_each(|(name, figures)| figures.print_ratio(size, name, &theirs[0].1));
         }
-        let names: Vec<&str> = stands.iter().map(|stand| stand.server.name).collect();
-        let measured: Vec<Figures> = stands.into_iter().map(Stand::figures).collect();
-        names.iter().zip(&measured).for_each(|(name, figures)| figures.print(size, name));
-        match measured.as_slice() {
-            [ours, theirs] => println!(
-                "| {size} | ratio | {:.2} | {:.2} | | {:.2} | {:.2} | {:.2} |",
-                ours.to_peer_ns / theirs.to_peer_ns,
-                ours.to_client_ns / theirs.to_client_ns,
-                ours.round_trip_us / theirs.round_trip_us,
-                ours.allocate_us / theirs.allocate_us,
-                ours.bytes / theirs.bytes,
-            ),
-            _ => eprintln!(
-                "nothing to compare with at {size}: turnserver is not installed, or one of them refused"
-            ),
-        }
+        _ => eprintln!("nothing to compare with at {size}: turnserver is not installed, or refused"),
     }
 }
 
@@ -81,6 +94,17 @@ impl Figures {
         println!(
             "| {size} | {name} | {:.0} ns | {:.0} ns | {} | {:.1} us | {:.0} us | {:.0} bytes |",
             self.to_peer_ns, self.to_client_ns, self.lost, self.round_trip_us, self.allocate_us, self.bytes
+        );
+    }
+
+    fn print_ratio(&self, size: usize, name: &str, theirs: &Self) {
+        println!(
+            "| {size} | {name} / coturn | {:.2} | {:.2} | | {:.2} | {:.2} | {:.2} |",
+            self.to_peer_ns / theirs.to_peer_ns,
+            self.to_client_ns / theirs.to_client_ns,
+            self.round_trip_us / theirs.round_trip_us,
+            self.allocate_us / theirs.allocate_us,
+            self.bytes / theirs.bytes,
         );
     }
 }

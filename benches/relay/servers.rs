@@ -1,7 +1,8 @@
-//! The two relays that are compared, each a process of its own on loopback.
+//! The relays that are compared, each a process of its own on loopback.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,29 @@ use std::time::Duration;
 use handset::ice::turn::Login;
 use handset::net::websocket::SignalThread;
 use handset::signaling::{ClientConfig, ClientEvent};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Room for ten thousand allocations below the range from which the system gives ports of its own.
 const RELAY_PORTS: (u16, u16) = (10_000, 29_999);
+
+const OURS: &str = "switchboard";
+pub(crate) const COTURN: &str = "coturn";
+const SOCKETS: &str = "sockets alone";
+
+/// The word that makes this program what is measured as [`SOCKETS`].
+pub(crate) const BARE: &str = "bare";
+
+/// Files that each process may have open: coturn has two for each allocation, and systems often give 20,000 or fewer.
+const FILES: u64 = 65_536;
 
 /// A relay that runs, ended when dropped.
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
-    pub(crate) login: Login,
+    /// The address of its clients: thirty thousand do not find ports on one.
+    pub(crate) clients: Ipv4Addr,
+    /// None for one that speaks no TURN, see [`bare`](crate::bare).
+    pub(crate) login: Option<Login>,
     process: Child,
 }
 
@@ -54,11 +69,27 @@ impl Server {
         let (name, password) = (turn.username.as_ref(), turn.credential.as_ref());
         let login = Login::new(name.expect("looked for"), password.expect("with it").as_str());
         Self {
-            name: "switchboard",
+            name: OURS,
             address: relay.parse().expect("an address"),
-            login: login.expect("of legal length"),
+            clients: Ipv4Addr::new(127, 0, 0, 2),
+            login: Some(login.expect("of legal length")),
             process,
         }
+    }
+
+    /// Our sockets without the relay.
+    pub(crate) fn bare() -> Self {
+        let own = std::env::current_exe().expect("a program has a path");
+        let mut process = on_its_processor(own)
+            .arg(BARE)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program starts again");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("its line");
+        let address = line.trim().parse().expect("an address");
+        Self { name: SOCKETS, address, clients: Ipv4Addr::new(127, 0, 0, 3), login: None, process }
     }
 
     /// coturn, without limits; none where it is not installed.
@@ -81,8 +112,8 @@ impl Server {
             .ok()?;
         // It opens its sockets a moment later; requests are sent again until it answers.
         std::thread::sleep(Duration::from_secs(1));
-        let login = Login::new("alice", "secret").expect("short");
-        Some(Self { name: "coturn", address: free, login, process })
+        let login = Some(Login::new("alice", "secret").expect("short"));
+        Some(Self { name: COTURN, address: free, clients: Ipv4Addr::new(127, 0, 0, 4), login, process })
     }
 
     /// What it has used so far, all threads together.
@@ -103,10 +134,21 @@ impl Server {
 
 /// A program on the second processor. The first one is the measuring program's: what the system makes of the two when it
 /// moves them about is a difference of one half, and not the relay's doing.
-fn on_its_processor(program: &str) -> Command {
+fn on_its_processor(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", "1", program]);
+    command.args(["--cpu-list", "1"]).arg(program);
     command
+}
+
+/// Lets this program and those that it starts have [`FILES`] open, or as many as the system gives; says how many.
+pub(crate) fn raise_file_limit() -> usize {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let whole = Rlimit { current: Some(FILES), maximum: maximum.map(|maximum| maximum.max(FILES)) };
+    // Only the administrator may go beyond the greatest.
+    if setrlimit(Resource::Nofile, whole).is_err() {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize)
 }
 
 /// Keeps this program on the first processor.
