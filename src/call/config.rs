@@ -60,6 +60,9 @@ pub struct AudioOffer {
     pub red: bool,
     /// Whether we make use of deep redundancy (DRED).
     pub dred: bool,
+    /// Whether packets of voice may be authenticated by 4 bytes in place of 16 or 10, if the other side says so too
+    /// ([`SHORT_TAGS`](crate::sdp::SHORT_TAGS)).
+    pub short_tags: bool,
 }
 
 impl Default for AudioOffer {
@@ -72,6 +75,7 @@ impl Default for AudioOffer {
             fec: true,
             red: true,
             dred: true,
+            short_tags: true,
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn negotiated(remote: &Remote) -> Negotiated {
         cbr: opus.wants_cbr(),
         red: false,
         dred: opus.wants_dred(),
-        short_tags: remote.short_tags,
+        short_tags: false,
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) struct Dress<'a> {
     pub(super) direction: Direction,
     /// Whether it offers: then the DTLS role is open (RFC 8842 section 5.2).
     pub(super) offers: bool,
-    /// Whether it says that we take short tags: in every offer, and in an answer to one that says so.
+    /// Whether it says that we take short tags: in an offer if we do, in an answer if the offer said so too.
     pub(super) short_tags: bool,
 }
 

@@ -77,7 +77,7 @@ pub struct Negotiated {
     pub red: bool,
     /// Whether the other side makes use of deep redundancy (DRED).
     pub dred: bool,
-    /// Whether both sides agreed on SRTP with tags of 10 bytes.
+    /// Whether both sides agreed on SRTP with tags of 4 bytes.
     pub short_tags: bool,
 }
 

@@ -306,7 +306,7 @@ impl Call {
     /// Dresses a truthful text as our next description.
     fn dress(&mut self, text: &str, credentials: &Credentials, direction: Direction, offers: bool) -> String {
         let candidates = self.addresses.local_lines();
-        let short_tags = offers || self.transport.has_short_tags();
+        let short_tags = (offers && self.config.audio.short_tags) || self.transport.has_short_tags();
         let text = Dress { credentials, candidates: &candidates, direction, offers, short_tags }.put_on(text);
         self.negotiation.local.clone_from(&text);
         text
@@ -341,6 +341,7 @@ impl Call {
             direction: self.wished_direction().met_by(description::direction(&remote)),
             payload_type: self.transport.payload_type().map_or(0, |pt| *pt),
             red: self.transport.has_red(),
+            short_tags: self.transport.has_short_tags(),
             ..description::negotiated(&remote)
         };
         if self.negotiation.last.as_ref() != Some(&negotiated) {

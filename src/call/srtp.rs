@@ -1,10 +1,15 @@
-//! RTP headers without an extension that extends nothing.
+//! SRTP packets without what voice can do without: at a hundred packets a second a byte is 800 bit/s, and 64 kbit/s leave
+//! 25 for the voice.
 //!
 //! str0m writes the four bytes that begin a header extension (RFC 8285 section 4.1) into every packet, whether an element
-//! follows or not. At a hundred packets a second they are 3.2 kbit/s, a seventh of what 64 kbit/s leave for the voice.
-//! [`strip`] takes them out of a packet that is already encrypted. The header is authenticated as it leaves, so the
-//! ciphers here authenticate what [`strip`] will make of it; what arrives is checked as it came.
+//! follows or not. [`shorten`] takes them out of a packet that is already encrypted. The header is authenticated as it
+//! leaves, so the ciphers here authenticate what [`shorten`] will make of it; what arrives is checked as it came.
+//!
+//! Of tags str0m knows those of 80 bits. Where both sides agreed on 32 ([`with_short_tags`]), the other six bytes are
+//! zeros: [`shorten`] takes them from what leaves, [`lengthened`] puts them behind what arrives. RTCP keeps its 80 bits
+//! (RFC 3711 section 5.2).
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use str0m::crypto::{
@@ -21,25 +26,45 @@ const LONGEST: usize = FIXED_BYTES + 15 * 4;
 /// In the first byte: an extension follows.
 const HAS_EXTENSION: u8 = 0x10;
 
-/// Takes an extension without elements out of the header of an RTP packet. Anything else stays as it is.
-pub(super) fn strip(datagram: &mut Vec<u8>) {
+/// Bytes of a tag as str0m writes and reads it, and of a short one (RFC 5764 section 4.1.2:
+/// SRTP_AES128_CM_HMAC_SHA1_80 and _32).
+const TAG_BYTES: usize = 10;
+const SHORT_TAG_BYTES: usize = 4;
+
+/// Takes an extension without elements out of the header of an RTP packet, and what a short tag does not have out of its
+/// tag. Anything else stays as it is.
+pub(super) fn shorten(datagram: &mut Vec<u8>, has_short_tag: bool) {
     if let Some(at) = empty_extension(datagram) {
         datagram[0] &= !HAS_EXTENSION;
         datagram.drain(at..at + EXTENSION_BYTES);
     }
+    if has_short_tag && is_rtp(datagram) {
+        datagram.truncate(datagram.len().saturating_sub(TAG_BYTES - SHORT_TAG_BYTES));
+    }
+}
+
+/// What arrived, as str0m takes it.
+pub(super) fn lengthened(datagram: &[u8], has_short_tag: bool) -> Cow<'_, [u8]> {
+    if has_short_tag && is_rtp(datagram) {
+        return Cow::Owned([datagram, &[0; TAG_BYTES - SHORT_TAG_BYTES]].concat());
+    }
+    Cow::Borrowed(datagram)
+}
+
+/// RFC 7983 section 7 and RFC 5761 section 4: RTP, and not RTCP.
+fn is_rtp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..192, second, ..] if !(192..224).contains(second))
 }
 
 /// Where the extension of an RTP packet stands, if nothing is in it.
 fn empty_extension(packet: &[u8]) -> Option<usize> {
-    let (&first, &second) = (packet.first()?, packet.get(1)?);
-    // RFC 7983 section 7 and RFC 5761 section 4: RTP, and not RTCP.
-    let is_rtp = (128..192).contains(&first) && !(192..224).contains(&second);
+    let first = *packet.first()?;
     let at = FIXED_BYTES + usize::from(first & 0x0f) * 4;
     let extension = packet.get(at..at + EXTENSION_BYTES)?;
-    (is_rtp && first & HAS_EXTENSION != 0 && extension[2..] == [0, 0]).then_some(at)
+    (is_rtp(packet) && first & HAS_EXTENSION != 0 && extension[2..] == [0, 0]).then_some(at)
 }
 
-/// `header` as [`strip`] will leave it, in `room`.
+/// `header` as [`shorten`] will leave it, in `room`.
 fn stripped<'a>(header: &'a [u8], room: &'a mut [u8; LONGEST]) -> &'a [u8] {
     match empty_extension(header) {
         // An extension is the last of a header.
@@ -152,6 +177,17 @@ thread_local! {
     /// Whether a packet was encrypted and is not authenticated yet. str0m does the one right after the other, and the
     /// other way round with what arrives: this tells the two authentications apart.
     static ENCRYPTED: Cell<bool> = const { Cell::new(false) };
+
+    /// Whether the call that is being worked on has short tags: str0m asks for authentication without saying whose.
+    static SHORT_TAGS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has str0m do `work` of a call with or without short tags.
+pub(super) fn with_short_tags<T>(has_short_tags: bool, work: impl FnOnce() -> T) -> T {
+    let before = SHORT_TAGS.replace(has_short_tags);
+    let done = work();
+    SHORT_TAGS.set(before);
+    done
 }
 
 impl Aes128CmSha1_80Cipher for Cipher<dyn Aes128CmSha1_80Cipher> {
@@ -172,15 +208,21 @@ pub(super) struct Authentication;
 impl Sha1HmacProvider for Authentication {
     fn sha1_hmac(&self, key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
         let engine = str0m_aws_lc_rs::default_provider().sha1_hmac_provider;
+        let is_outgoing = ENCRYPTED.take();
         // An RTP packet comes with the roll-over counter behind it (RFC 3711 section 4.2).
-        if let ([packet, rollover], true) = (parts, ENCRYPTED.take())
-            && let Some(at) = empty_extension(packet)
-        {
-            let mut room = [0; LONGEST];
-            let header = stripped(&packet[..at + EXTENSION_BYTES], &mut room);
-            return engine.sha1_hmac(key, &[header, &packet[at + EXTENSION_BYTES..], rollover]);
+        let [packet, rollover] = parts else { return engine.sha1_hmac(key, parts) };
+        let mut tag = match empty_extension(packet).filter(|_| is_outgoing) {
+            Some(at) => {
+                let mut room = [0; LONGEST];
+                let (header, rest) = packet.split_at(at + EXTENSION_BYTES);
+                engine.sha1_hmac(key, &[stripped(header, &mut room), rest, rollover])
+            }
+            None => engine.sha1_hmac(key, parts),
+        };
+        if SHORT_TAGS.get() && is_rtp(packet) {
+            tag[SHORT_TAG_BYTES..].fill(0);
         }
-        engine.sha1_hmac(key, parts)
+        tag
     }
 }
 
@@ -193,10 +235,10 @@ mod tests {
     #[test]
     fn only_an_extension_without_elements_goes() {
         let mut packet = [&BARE[..], b"voice"].concat();
-        strip(&mut packet);
+        shorten(&mut packet, false);
         assert_eq!(packet, [&[0x80][..], &BARE[1..12], b"voice"].concat());
         let mut again = packet.clone();
-        strip(&mut again);
+        shorten(&mut again, false);
         assert_eq!(again, packet, "there is none left");
 
         let mut full = BARE;
@@ -205,7 +247,7 @@ mod tests {
         rtcp[1] = 200;
         for kept in [&full[..], &rtcp, &BARE[..15], &BARE[..1], &[], &[0x9f; 20]] {
             let mut packet = kept.to_vec();
-            strip(&mut packet);
+            shorten(&mut packet, false);
             assert_eq!(packet, kept);
         }
     }
@@ -228,5 +270,34 @@ mod tests {
         assert_eq!(out, hmac.sha1_hmac(b"key", &[&left, b"voice", &[0; 4]]), "on its way out");
         let arrived = Authentication.sha1_hmac(b"key", &[&whole, &[0; 4]]);
         assert_eq!(arrived, hmac.sha1_hmac(b"key", &[&whole, &[0; 4]]), "what arrives stays as it came");
+    }
+
+    #[test]
+    fn of_a_short_tag_four_bytes_travel() {
+        let packet = [&[0x80][..], &BARE[1..12], b"voice"].concat();
+        let whole = Authentication.sha1_hmac(b"key", &[&packet, &[0; 4]]);
+        let short = with_short_tags(true, || Authentication.sha1_hmac(b"key", &[&packet, &[0; 4]]));
+        assert_eq!(short[..4], whole[..4]);
+        assert_eq!(short[4..10], [0; 6]);
+
+        let sealed = [&packet[..], &short[..10]].concat();
+        let mut sent = sealed.clone();
+        shorten(&mut sent, true);
+        assert_eq!(sent, [&packet[..], &short[..4]].concat());
+        assert_eq!(lengthened(&sent, true), sealed);
+        assert_eq!(lengthened(&sent, false), sent, "where tags are whole, so is the packet");
+    }
+
+    #[test]
+    fn only_rtp_has_short_tags() {
+        let rtcp = [0x80, 200, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4];
+        let whole = Authentication.sha1_hmac(b"key", &[&rtcp]);
+        assert_eq!(with_short_tags(true, || Authentication.sha1_hmac(b"key", &[&rtcp])), whole);
+        for other in [&rtcp[..], &[22; 40], &[0; 40], &[0x80], &[]] {
+            assert_eq!(lengthened(other, true), other);
+            let mut sent = other.to_vec();
+            shorten(&mut sent, true);
+            assert_eq!(sent, other);
+        }
     }
 }

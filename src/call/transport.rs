@@ -120,7 +120,7 @@ impl Transport {
         config.set_max_stun_rto(timing::CHECK_INTERVAL);
         config.set_max_stun_retransmits(CHECK_RETRANSMITS);
 
-        let short_tags = dtls::ShortTags::default();
+        let short_tags = dtls::ShortTags::wanted(call.audio.short_tags);
         let [s0, s1, _, _, t @ ..] = salt;
         let mut transport = Self {
             rtc: short_tags.given_to(|| config.build(now)),
@@ -150,7 +150,8 @@ impl Transport {
     /// The one loop: everything str0m has to say, until it only waits.
     fn drain(&mut self) {
         for _ in 0..MAX_OUTPUTS {
-            match self.rtc.poll_output() {
+            let short_tags = self.short_tags.are_in_use();
+            match srtp::with_short_tags(short_tags, || self.rtc.poll_output()) {
                 Ok(Output::Timeout(at)) => {
                     self.deadline = at;
                     return;
@@ -172,7 +173,7 @@ impl Transport {
 
     fn on_transmit(&mut self, datagram: str0m::net::Transmit) {
         let mut payload = self.hastened(Vec::from(datagram.contents));
-        srtp::strip(&mut payload);
+        srtp::shorten(&mut payload, self.short_tags.are_in_use());
         let (local, remote) = (datagram.source, datagram.destination);
         self.stats.bytes_sent += payload.len() as u64;
         // Checks go everywhere, DTLS and RTP only over the nominated pair: they show which it is.
@@ -304,7 +305,7 @@ impl Transport {
         credentials: &Credentials,
     ) -> Result<bool, CallError> {
         self.remote_key = Some(Key::short_term(&answer.ice_pwd));
-        self.short_tags.set(answer.short_tags);
+        self.short_tags.agree(answer.short_tags);
         let answer = SdpAnswer::from_sdp_string(&description::for_engine(answer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_answer(pending, answer);
@@ -322,7 +323,7 @@ impl Transport {
         credentials: &Credentials,
     ) -> Result<(String, bool), CallError> {
         self.remote_key = Some(Key::short_term(&offer.ice_pwd));
-        self.short_tags.set(offer.short_tags);
+        self.short_tags.agree(offer.short_tags);
         let offer = SdpOffer::from_sdp_string(&description::for_engine(offer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_offer(offer);
@@ -378,7 +379,9 @@ impl Transport {
         payload: &[u8],
     ) -> bool {
         let now = self.advance(now);
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, payload) else { return false };
+        let short_tags = self.short_tags.are_in_use();
+        let whole = srtp::lengthened(payload, short_tags);
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &whole) else { return false };
         let input = Input::Receive(now, receive);
         let accepted = self.rtc.accepts(&input);
         if accepted && is_stun(payload) {
@@ -391,7 +394,7 @@ impl Transport {
             return false;
         }
         self.stats.bytes_received += payload.len() as u64;
-        let result = self.rtc.handle_input(input);
+        let result = srtp::with_short_tags(short_tags, || self.rtc.handle_input(input));
         self.drain();
         // A datagram that breaks a rule is dropped; str0m closes itself when the harm is beyond that.
         match result {
@@ -416,7 +419,8 @@ impl Transport {
     /// Lets time pass: one connectivity check at most leaves by it.
     pub(super) fn tick(&mut self, now: Instant) {
         let now = self.advance(now);
-        let result = self.rtc.handle_input(Input::Timeout(now));
+        let short_tags = self.short_tags.are_in_use();
+        let result = srtp::with_short_tags(short_tags, || self.rtc.handle_input(Input::Timeout(now)));
         self.drain();
         if let Err(error) = result {
             self.happenings.push_back(Happening::Failed(error.to_string()));

@@ -44,6 +44,8 @@ pub struct PeerConfig {
     pub trace: Option<TraceSpec>,
     /// How paths are found.
     pub ice: IceOptions,
+    /// Whether packets of voice may be authenticated by 4 bytes, see [`AudioOffer`](crate::call::AudioOffer).
+    pub short_tags: bool,
 }
 
 /// How long the other side may ring unless told otherwise: about ten rings.
@@ -66,6 +68,7 @@ impl PeerConfig {
             bind: Vec::new(),
             trace: None,
             ice: IceOptions::default(),
+            short_tags: true,
         }
     }
 }

@@ -96,6 +96,8 @@ pub enum PeerEvent {
         red: bool,
         /// The other side makes use of deep redundancy (DRED).
         dred: bool,
+        /// Packets of voice are authenticated by 4 bytes.
+        short_tags: bool,
         /// The frame length that the other side asked for (ms).
         remote_ptime_ms: u8,
         /// The cap that the other side set (bit/s).

@@ -18,6 +18,7 @@ pub(super) fn offer(config: &PeerConfig) -> AudioOffer {
         fec: audio.fec,
         red: true,
         dred: true,
+        short_tags: config.short_tags,
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) fn event(config: &SenderConfig, negotiated: &Negotiated) -> PeerEvent
         fec: config.fec,
         red: negotiated.red,
         dred: negotiated.dred,
+        short_tags: negotiated.short_tags,
         remote_ptime_ms: negotiated.ptime_ms,
         remote_max_bitrate_bps: negotiated.max_bitrate_bps,
     }

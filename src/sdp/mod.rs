@@ -43,6 +43,6 @@ pub use words::{Fields, Words};
 /// The largest RTP payload type: it has seven bits (RFC 3550 section 5.1).
 pub const PAYLOAD_TYPE_MAX: u8 = 127;
 
-/// An attribute of ours: the author takes SRTP whose tags have 80 bits (SRTP_AES128_CM_HMAC_SHA1_80) where the offer and
-/// the answer both say so, whatever profile DTLS agrees on.
-pub const SHORT_TAGS: &str = "x-srtp-tag:80";
+/// An attribute of ours: the author takes SRTP whose tags have 32 bits (SRTP_AES128_CM_HMAC_SHA1_32, RFC 5764 section
+/// 4.1.2) where the offer and the answer both say so, whatever profile DTLS agrees on.
+pub const SHORT_TAGS: &str = "x-srtp-tag:32";

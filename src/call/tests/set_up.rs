@@ -73,6 +73,7 @@ fn both_learn_what_was_agreed() {
         fec: true,
         red: true,
         dred: true,
+        short_tags: true,
     };
     let mut pair = Pair::new(Steady::rtt(10 * MS), offers, config(certificate(), 2), began());
     pair.call();

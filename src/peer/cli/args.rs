@@ -134,6 +134,9 @@ pub struct PeerArgs {
     /// Leave out the in-band forward error correction
     #[arg(long, help_heading = "Audio")]
     pub no_fec: bool,
+    /// Authenticate each packet by 10 or 16 bytes also where the other side would take 4
+    #[arg(long, help_heading = "Audio")]
+    pub no_short_tags: bool,
     /// When an input file or pipe ends [default: hangup with --direction send, else silence]
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Audio")]
     pub at_end: Option<AtEndArg>,
@@ -222,6 +225,7 @@ impl PeerArgs {
             bind: self.bind.clone(),
             trace: self.trace.clone().map(|path| TraceSpec { path, with_audio: self.trace_audio }),
             ice: self.ice.options().map_err(usage)?,
+            short_tags: !self.no_short_tags,
         })
     }
 
