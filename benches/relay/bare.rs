@@ -1,6 +1,6 @@
 //! What the sockets alone cost: the batches of our relay's shell without a relay. Whoever says hello is lent a socket, and
-//! what comes is passed on; nothing is checked, counted or ever given back. A relay that has a socket for each address that
-//! it lends can take less than this only where the system gives it another way to send.
+//! what comes is passed on; nothing is checked, counted or ever given back. To peers each datagram is a call of its own, as
+//! our relay makes it for a client that has but one in a turn; several of one client a relay can send for less.
 //!
 //! A client says hello with [`HELLO`] and its peer's address in words, and gets its number and its relayed address, in words
 //! too. Its packets have its number in front, as long as ChannelData's header; to it they come without.
