@@ -3,8 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::bucket::Bucket;
-use super::client::Client;
 use super::ports::Wanted;
 use crate::ice::stun::{ChannelNumber, Key, TransactionId};
 
@@ -51,7 +49,6 @@ pub(super) enum Stage {
 
 #[derive(Debug)]
 pub(super) struct Allocation {
-    pub(super) client: Client,
     pub(super) user: User,
     pub(super) stage: Stage,
     pub(super) relayed: SocketAddr,
@@ -62,7 +59,6 @@ pub(super) struct Allocation {
     pub(super) born: Instant,
     pub(super) expires: Instant,
     pub(super) lifetime: Duration,
-    pub(super) rate: Bucket,
     permissions: Vec<(IpAddr, Instant)>,
     /// In ascending order of number.
     channels: Vec<Channel>,
@@ -84,16 +80,8 @@ pub(super) enum Refused {
 }
 
 impl Allocation {
-    pub(super) fn new(
-        client: Client,
-        user: User,
-        relayed: SocketAddr,
-        transaction: TransactionId,
-        rate: Bucket,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(user: User, relayed: SocketAddr, transaction: TransactionId, now: Instant) -> Self {
         Self {
-            client,
             user,
             stage: Stage::Open,
             relayed,
@@ -103,7 +91,6 @@ impl Allocation {
             born: now,
             expires: now,
             lifetime: Duration::ZERO,
-            rate,
             permissions: Vec::new(),
             channels: Vec::new(),
         }
@@ -114,9 +101,14 @@ impl Allocation {
     }
 
     /// Whether datagrams may pass between this address and the client.
-    #[inline]
     pub(super) fn is_permitted(&self, ip: IpAddr, now: Instant) -> bool {
-        self.permissions.iter().any(|(permitted, until)| *permitted == ip && *until > now)
+        self.permitted_until(ip, now).is_some()
+    }
+
+    /// How long they may, if they may now.
+    fn permitted_until(&self, ip: IpAddr, now: Instant) -> Option<Instant> {
+        let permission = self.permissions.iter().find(|(permitted, until)| *permitted == ip && *until > now);
+        permission.map(|(_, until)| *until)
     }
 
     /// Gives or renews a permission.
@@ -140,16 +132,15 @@ impl Allocation {
         live + more <= MAX_PERMISSIONS
     }
 
-    /// The peer behind a channel that is bound and whose address is permitted.
-    #[inline]
-    pub(super) fn peer_of(&self, number: ChannelNumber, now: Instant) -> Option<SocketAddr> {
+    /// The peer behind a channel that is bound and whose address is permitted, and until when it is both.
+    pub(super) fn peer_of(&self, number: ChannelNumber, now: Instant) -> Option<(SocketAddr, Instant)> {
         let at = self.channels.binary_search_by_key(&number, |channel| channel.number).ok()?;
-        let channel = &self.channels[at];
-        (channel.until > now && self.is_permitted(channel.peer.ip(), now)).then_some(channel.peer)
+        let channel = Some(&self.channels[at]).filter(|channel| channel.until > now)?;
+        let permitted = self.permitted_until(channel.peer.ip(), now)?;
+        Some((channel.peer, channel.until.min(permitted)))
     }
 
-    /// The channel bound to a peer.
-    #[inline]
+    /// The channel bound to a peer, and until when.
     pub(super) fn channel_of(&self, peer: SocketAddr, now: Instant) -> Option<ChannelNumber> {
         let bound = self.channels.iter().find(|channel| channel.peer == peer && channel.until > now);
         bound.map(|channel| channel.number)

@@ -4,10 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::client::Client;
+use super::record::Route;
 use super::server::{Outcome, Relay};
 use super::table::RelayId;
+use super::uptime::Uptime;
 use crate::ice::stun::attribute::{Data, XorPeerAddress};
-use crate::ice::stun::{AttributeType, ChannelData, Class, Message, MessageWriter, Method};
+use crate::ice::stun::{AttributeType, ChannelData, ChannelNumber, Class, Message, MessageWriter, Method};
 
 /// A Data indication's head with an IPv6 peer: header, XOR-PEER-ADDRESS, type and length of DATA.
 const MAX_HEAD_BYTES: usize = 20 + 24 + 4;
@@ -67,20 +69,17 @@ impl Relay {
     ) -> Option<Client> {
         let length = u16::try_from(data_bytes).ok()?;
         let peer = canonical(peer);
-        let allocation = self.table.get(relay)?;
-        if !allocation.is_open() || allocation.expires <= now {
+        let uptime = self.uptime(now);
+        let record = self.table.record(relay)?;
+        let (client, at_hand) = (record.client?, record.channel_of(peer, uptime));
+        if at_hand.is_none() && !self.admits(relay, peer.ip(), now) {
             return None;
         }
-        if !allocation.is_permitted(peer.ip(), now) {
-            self.counters.unpermitted += 1;
-            return None;
-        }
-        if !allocation.rate.take(data_bytes as u64, now) {
+        let channel = at_hand.or_else(|| self.look_up_channel(relay, peer, now));
+        if !self.table.record(relay)?.rate.take(data_bytes as u64, uptime) {
             self.counters.over_rate += 1;
             return None;
         }
-        let client = allocation.client;
-        let channel = allocation.channel_of(peer, now);
         envelope.padding = ChannelData::stream_padding(data_bytes) as u8;
         envelope.is_channel = channel.is_some();
         match channel {
@@ -126,12 +125,53 @@ impl Relay {
         frame: ChannelData<'p>,
         now: Instant,
     ) -> Outcome<'p> {
-        let Some((relay, allocation)) = self.table.open_of(client) else { return self.foreign() };
-        let Some(peer) = allocation.peer_of(frame.channel, now) else {
+        let Some(relay) = self.table.id_of(client) else { return self.foreign() };
+        let uptime = self.uptime(now);
+        let at_hand = self.table.record(relay).and_then(|record| record.peer_of(frame.channel, uptime));
+        match at_hand.or_else(|| self.look_up_peer(relay, frame.channel, now)) {
+            Some(peer) => self.pass_to_peer(relay, peer, frame.data, uptime),
+            None => Outcome::Nothing,
+        }
+    }
+
+    /// The peer behind a channel, from the allocation itself; the next packet finds it at hand.
+    #[cold]
+    fn look_up_peer(&mut self, relay: RelayId, number: ChannelNumber, now: Instant) -> Option<SocketAddr> {
+        let allocation = self.table.get(relay)?;
+        if !allocation.is_open() {
+            self.counters.foreign += 1;
+            return None;
+        }
+        let Some((peer, until)) = allocation.peer_of(number, now) else {
             self.counters.unpermitted += 1;
-            return Outcome::Nothing;
+            return None;
         };
-        self.pass_to_peer(relay, peer, frame.data, now)
+        let until = until.min(allocation.expires);
+        if until <= now {
+            return None;
+        }
+        let route = Route::new(number, peer, self.uptime(until));
+        self.table.record(relay)?.remember(route);
+        Some(peer)
+    }
+
+    /// The channel of a peer that is permitted, likewise.
+    #[cold]
+    fn look_up_channel(&mut self, relay: RelayId, peer: SocketAddr, now: Instant) -> Option<ChannelNumber> {
+        let number = self.table.get(relay)?.channel_of(peer, now)?;
+        self.look_up_peer(relay, number, now).map(|_| number)
+    }
+
+    /// Whether data from a peer may pass now.
+    #[cold]
+    fn admits(&mut self, relay: RelayId, ip: IpAddr, now: Instant) -> bool {
+        let Some(allocation) = self.table.get(relay) else { return false };
+        if !allocation.is_open() || allocation.expires <= now {
+            return false;
+        }
+        let is_permitted = allocation.is_permitted(ip, now);
+        self.counters.unpermitted += u64::from(!is_permitted);
+        is_permitted
     }
 
     /// RFC 8656 §11.2: neither answered nor authenticated; what it needs is a permission.
@@ -155,7 +195,11 @@ impl Relay {
             self.counters.unpermitted += 1;
             return Outcome::Nothing;
         }
-        self.pass_to_peer(relay, peer, data, now)
+        if allocation.expires <= now {
+            return Outcome::Nothing;
+        }
+        let uptime = self.uptime(now);
+        self.pass_to_peer(relay, peer, data, uptime)
     }
 
     #[inline]
@@ -164,13 +208,10 @@ impl Relay {
         relay: RelayId,
         peer: SocketAddr,
         data: &'p [u8],
-        now: Instant,
+        uptime: Uptime,
     ) -> Outcome<'p> {
-        let Some(allocation) = self.table.get(relay) else { return Outcome::Nothing };
-        if allocation.expires <= now {
-            return Outcome::Nothing;
-        }
-        if !allocation.rate.take(data.len() as u64, now) {
+        let Some(record) = self.table.record(relay) else { return Outcome::Nothing };
+        if !record.rate.take(data.len() as u64, uptime) {
             self.counters.over_rate += 1;
             return Outcome::Nothing;
         }

@@ -21,21 +21,25 @@ mod allocation;
 mod answer;
 mod bucket;
 mod client;
+mod client_hash;
 mod config;
 mod counters;
 mod data;
 pub mod fuzz;
 #[cfg(test)]
 mod hostile_tests;
+mod index;
 mod login;
 mod nonce;
 mod policy;
 mod ports;
+mod record;
 mod request;
 mod server;
 #[cfg(test)]
 mod server_tests;
 mod table;
+mod uptime;
 
 pub use allocation::{MAX_CHANNELS, MAX_PERMISSIONS};
 pub use client::Client;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::allocation::{Allocation, Refused, Signing, Stage, User};
 use super::answer::{self, Answer, Challenge, lifetime_of, without_cookie};
-use super::bucket::Bucket;
 use super::client::Client;
 use super::data::canonical;
 use super::nonce::Standing;
@@ -68,7 +67,7 @@ impl Relay {
         answer: &mut [u8],
         now: Instant,
     ) -> Outcome<'static> {
-        if !self.unproven.take(1, now) {
+        if !self.unproven.take(1, self.uptime(now)) {
             self.counters.withheld += 1;
             return Outcome::Nothing;
         }
@@ -207,7 +206,7 @@ impl Relay {
         answer: &mut [u8],
         now: Instant,
     ) -> Outcome<'static> {
-        if !self.unproven.take(1, now) {
+        if !self.unproven.take(1, self.uptime(now)) {
             self.counters.withheld += 1;
             return Outcome::Nothing;
         }
@@ -274,9 +273,7 @@ impl Relay {
         let port = port.ok_or(ErrorCode::INSUFFICIENT_CAPACITY)?;
         let lifetime: Option<Lifetime> = request.get().map_err(bad)?;
         let relayed = SocketAddr::new(public, port);
-        let rate = Bucket::new(self.config.limits.bytes_per_s, now);
-        let mut allocation =
-            Allocation::new(client, user.clone(), relayed, request.transaction_id(), rate, now);
+        let mut allocation = Allocation::new(user.clone(), relayed, request.transaction_id(), now);
         allocation.stage = Stage::Opening { tries: 0, wanted };
         allocation.fingerprint = request.has(AttributeType::FINGERPRINT);
         allocation.lifetime = self.lifetime(lifetime.map(Duration::from), now, now);
@@ -284,7 +281,7 @@ impl Relay {
         if wanted == Wanted::Pair {
             allocation.token = self.ports.reserve(port + 1, now);
         }
-        self.open(allocation);
+        self.open(client, allocation, now);
         Ok(Outcome::Nothing)
     }
 

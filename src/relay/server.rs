@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::nonce::Nonces;
 use super::ports::{Ports, Wanted};
 use super::table::{RelayId, Table};
+use super::uptime::Uptime;
 use crate::ice::stun::{ChannelData, Frame, Key, Message, WriteError};
 
 /// How long a nonce is good: a client that refreshes every nine minutes meets one stale nonce each time, which costs a
@@ -105,18 +106,11 @@ impl Relay {
     /// short-lived credentials expire.
     pub fn new(config: Config, secret: [u8; 32], now: Instant, unix_s: u64) -> Self {
         let master = Key::from_bytes(&secret);
-        let derived = |label: u8| {
-            let mut key = [0; 32];
-            for (part, bytes) in key.chunks_mut(12).enumerate() {
-                bytes.copy_from_slice(&master.derive(&[label, part as u8])[..bytes.len()]);
-            }
-            key
-        };
         Self {
-            nonces: Nonces::new(derived(1), NONCE_LIFETIME_S),
-            ports: Ports::new(config.ports.clone(), derived(2)),
-            unproven: Bucket::new(config.limits.unproven_answers_per_s, now),
-            table: Table::default(),
+            nonces: Nonces::new(derived(&master, 1), NONCE_LIFETIME_S),
+            ports: Ports::new(config.ports.clone(), derived(&master, 2)),
+            unproven: Bucket::new(config.limits.unproven_answers_per_s, Uptime::ZERO),
+            table: Table::new(derived(&master, 3)),
             counters: Counters::default(),
             actions: VecDeque::new(),
             draining: false,
@@ -190,9 +184,9 @@ impl Relay {
         answer: &mut [u8],
         now: Instant,
     ) -> Option<(Client, usize)> {
+        let client = self.client_of(relay)?;
         let allocation = self.table.get(relay)?;
         let Stage::Opening { tries, wanted } = allocation.stage else { return None };
-        let client = allocation.client;
         if opened {
             allocation.stage = Stage::Open;
             let lifetime = allocation.lifetime;
@@ -272,12 +266,17 @@ impl Relay {
 
     /// The client that a relay socket belongs to.
     pub fn client_of(&mut self, relay: RelayId) -> Option<Client> {
-        self.table.get(relay).map(|allocation| allocation.client)
+        self.table.record(relay)?.client
     }
 }
 
 /// What the parts of the machine share.
 impl Relay {
+    #[inline]
+    pub(super) fn uptime(&self, now: Instant) -> Uptime {
+        Uptime::between(self.start, now)
+    }
+
     pub(super) fn unix_s(&self, now: Instant) -> u64 {
         self.start_unix_s.saturating_add(now.saturating_duration_since(self.start).as_secs())
     }
@@ -292,9 +291,10 @@ impl Relay {
         Outcome::Nothing
     }
 
-    pub(super) fn open(&mut self, allocation: Allocation) {
+    pub(super) fn open(&mut self, client: Client, allocation: Allocation, now: Instant) {
         let (public, port) = (allocation.relayed.ip(), allocation.relayed.port());
-        let relay = self.table.insert(allocation);
+        let rate = Bucket::new(self.config.limits.bytes_per_s, self.uptime(now));
+        let relay = self.table.insert(client, rate, allocation);
         self.actions.push_back(Action::Open { relay, public, port });
     }
 
@@ -323,4 +323,13 @@ impl Relay {
             }
         }
     }
+}
+
+/// A secret of its own for each use of the one that the relay is made with.
+fn derived<const BYTES: usize>(master: &Key, label: u8) -> [u8; BYTES] {
+    let mut secret = [0; BYTES];
+    for (part, bytes) in secret.chunks_mut(12).enumerate() {
+        bytes.copy_from_slice(&master.derive(&[label, part as u8])[..bytes.len()]);
+    }
+    secret
 }

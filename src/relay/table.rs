@@ -5,8 +5,12 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Instant;
 
 use super::allocation::Allocation;
+use super::bucket::Bucket;
 use super::client::Client;
+use super::client_hash::{ClientHash, SECRET_BYTES};
+use super::index::Index;
 use super::login::Logins;
+use super::record::Record;
 
 /// One relay socket. Its [`index`](Self::index) is small and used again, so that it can number sockets in a poller; the
 /// whole is not, so that what comes late for an old socket is not taken for the new one's.
@@ -23,72 +27,90 @@ impl RelayId {
     }
 }
 
-#[derive(Debug, Default)]
+/// A slot is the same place in `records` and in `allocations`.
+#[derive(Debug)]
 pub(super) struct Table {
-    slots: Vec<Slot>,
+    hash: ClientHash,
+    index: Index,
+    records: Vec<Record>,
+    allocations: Vec<Option<Box<Allocation>>>,
     free: Vec<u32>,
-    clients: HashMap<Client, RelayId>,
     owners: HashMap<String, usize>,
     /// At least one entry for each allocation, never after its expiry; checked against it when it comes.
     deadlines: BinaryHeap<Reverse<(Instant, RelayId)>>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    generation: u32,
-    allocation: Option<Box<Allocation>>,
-}
-
 impl Table {
+    pub(super) fn new(secret: [u8; SECRET_BYTES]) -> Self {
+        Self {
+            hash: ClientHash::new(secret),
+            index: Index::default(),
+            records: Vec::new(),
+            allocations: Vec::new(),
+            free: Vec::new(),
+            owners: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.clients.len()
+        self.index.len()
     }
 
     pub(super) fn of_owner(&self, username: &str) -> usize {
         self.owners.get(Logins::owner(username)).copied().unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn id_of(&self, client: Client) -> Option<RelayId> {
-        self.clients.get(&client).copied()
+        let is_clients = |slot: u32| {
+            self.records.get(slot as usize).is_some_and(|record| record.client == Some(client))
+        };
+        let slot = self.index.find(self.hash.of(client), is_clients)?;
+        Some(RelayId { slot, generation: self.records.get(slot as usize)?.generation })
     }
 
+    /// What packets need of an allocation.
     #[inline]
+    pub(super) fn record(&mut self, id: RelayId) -> Option<&mut Record> {
+        self.records.get_mut(id.slot as usize).filter(|record| record.generation == id.generation)
+    }
+
+    /// All the rest of it.
     pub(super) fn get(&mut self, id: RelayId) -> Option<&mut Allocation> {
-        let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation != id.generation {
-            return None;
-        }
-        slot.allocation.as_deref_mut()
+        self.record(id)?;
+        self.allocations.get_mut(id.slot as usize)?.as_deref_mut()
     }
 
     /// An allocation with its socket open.
-    #[inline]
     pub(super) fn open_of(&mut self, client: Client) -> Option<(RelayId, &mut Allocation)> {
         let id = self.id_of(client)?;
         let allocation = self.get(id)?;
         allocation.is_open().then_some((id, allocation))
     }
 
-    pub(super) fn insert(&mut self, allocation: Allocation) -> RelayId {
+    /// Lends an address to a client that has none.
+    pub(super) fn insert(&mut self, client: Client, rate: Bucket, allocation: Allocation) -> RelayId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            self.records.push(Record::vacant());
+            self.allocations.push(None);
+            u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
         });
-        let place = &mut self.slots[slot as usize];
-        let id = RelayId { slot, generation: place.generation };
-        self.clients.insert(allocation.client, id);
+        let record = &mut self.records[slot as usize];
+        record.occupy(client, rate);
+        let id = RelayId { slot, generation: record.generation };
+        self.index.insert(self.hash.of(client), slot);
         *self.owners.entry(Logins::owner(&allocation.user.username).to_owned()).or_default() += 1;
         self.deadlines.push(Reverse((allocation.expires, id)));
-        place.allocation = Some(Box::new(allocation));
+        self.allocations[slot as usize] = Some(Box::new(allocation));
         id
     }
 
     pub(super) fn remove(&mut self, id: RelayId) -> Option<Box<Allocation>> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        let allocation = slot.allocation.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
+        let client = self.record(id)?.vacate()?;
+        self.index.remove(self.hash.of(client), id.slot);
         self.free.push(id.slot);
-        self.clients.remove(&allocation.client);
+        let allocation = self.allocations[id.slot as usize].take()?;
         let owner = Logins::owner(&allocation.user.username);
         if let Some(count) = self.owners.get_mut(owner) {
             *count -= 1;
@@ -104,6 +126,9 @@ impl Table {
         let Some(allocation) = self.get(id) else { return };
         let earlier = expires < allocation.expires;
         allocation.expires = expires;
+        if let Some(record) = self.record(id) {
+            record.forget_routes();
+        }
         if earlier {
             self.deadlines.push(Reverse((expires, id)));
         }
@@ -132,9 +157,10 @@ impl Table {
 
     /// Whether nothing is left of all that was; for tests and fuzzing.
     pub(super) fn is_empty_inside(&self) -> bool {
-        self.clients.is_empty()
+        self.index.len() == 0
             && self.owners.is_empty()
-            && self.slots.iter().all(|slot| slot.allocation.is_none())
-            && self.free.len() == self.slots.len()
+            && self.records.iter().all(|record| record.client.is_none())
+            && self.allocations.iter().all(Option::is_none)
+            && self.free.len() == self.records.len()
     }
 }
