@@ -140,7 +140,7 @@ impl Allocation {
         Some((channel.peer, channel.until.min(permitted)))
     }
 
-    /// The channel bound to a peer, and until when.
+    /// The channel bound to a peer.
     pub(super) fn channel_of(&self, peer: SocketAddr, now: Instant) -> Option<ChannelNumber> {
         let bound = self.channels.iter().find(|channel| channel.peer == peer && channel.until > now);
         bound.map(|channel| channel.number)
@@ -166,7 +166,13 @@ impl Allocation {
         let channel = Channel { number, peer, until: now + CHANNEL_LIFETIME };
         match place {
             Ok(at) => self.channels[at] = channel,
-            Err(at) => self.channels.insert(at, channel),
+            Err(at) => {
+                // A call binds one: without this there would be room for four.
+                if self.channels.is_empty() {
+                    self.channels.reserve_exact(1);
+                }
+                self.channels.insert(at, channel);
+            }
         }
         Ok(())
     }

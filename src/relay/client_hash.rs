@@ -59,3 +59,47 @@ fn stirred(mut hash: u32) -> u32 {
     hash = hash.wrapping_mul(0x7feb_352d);
     hash ^ hash >> 15
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(listener: u16, remote: &str) -> Client {
+        Client { listener, remote: remote.parse().unwrap() }
+    }
+
+    #[test]
+    fn every_part_of_the_five_tuple_counts_and_so_does_the_secret() {
+        let hash = ClientHash::new(std::array::from_fn(|at| (at as u8).wrapping_mul(37)));
+        let clients = [
+            client(0, "8.0.0.1:4000"),
+            client(1, "8.0.0.1:4000"),
+            client(0, "8.0.0.1:4001"),
+            client(0, "8.0.0.2:4000"),
+            client(0, "[2600::1]:4000"),
+            client(0, "[2600::2]:4000"),
+            client(0, "[2600:0:0:1::1]:4000"),
+            client(0, "[2601::1]:4000"),
+        ];
+        let mut hashes = clients.map(|client| hash.of(client)).to_vec();
+        let other = ClientHash::new(std::array::from_fn(|at| (at as u8).wrapping_mul(41)));
+        hashes.extend(clients.map(|client| other.of(client)));
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 2 * clients.len());
+        assert!(!format!("{hash:?}").contains(char::is_numeric));
+    }
+
+    #[test]
+    fn stirring_puts_no_two_numbers_to_one() {
+        // Each step can be undone: a shift by half and more of the word, a multiplication by an odd number.
+        let undone = |hash: u32| {
+            let hash = hash ^ hash >> 15 ^ hash >> 30;
+            let hash = hash.wrapping_mul(0x1d69_e2a5);
+            hash ^ hash >> 16
+        };
+        for number in (0..=u32::MAX).step_by(65_537) {
+            assert_eq!(undone(stirred(number)), number);
+        }
+    }
+}

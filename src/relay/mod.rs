@@ -25,6 +25,8 @@ mod client_hash;
 mod config;
 mod counters;
 mod data;
+#[cfg(test)]
+mod data_tests;
 pub mod fuzz;
 #[cfg(test)]
 mod hostile_tests;

@@ -85,7 +85,8 @@ impl Record {
     /// The channel of a peer (in canonical form), if that is at hand.
     #[inline]
     pub(super) fn channel_of(&self, peer: SocketAddr, now: Uptime) -> Option<ChannelNumber> {
-        let is_peers = |route: &&Route| route.port == peer.port() && route.ip == peer.ip() && route.until > now;
+        let is_peers =
+            |route: &&Route| route.port == peer.port() && route.ip == peer.ip() && route.until > now;
         self.routes.iter().find(is_peers).map(|route| route.number)
     }
 

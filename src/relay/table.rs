@@ -63,9 +63,8 @@ impl Table {
 
     #[inline]
     pub(super) fn id_of(&self, client: Client) -> Option<RelayId> {
-        let is_clients = |slot: u32| {
-            self.records.get(slot as usize).is_some_and(|record| record.client == Some(client))
-        };
+        let is_clients =
+            |slot: u32| self.records.get(slot as usize).is_some_and(|record| record.client == Some(client));
         let slot = self.index.find(self.hash.of(client), is_clients)?;
         Some(RelayId { slot, generation: self.records.get(slot as usize)?.generation })
     }
