@@ -65,6 +65,7 @@ pub(super) fn negotiated(remote: &Remote) -> Negotiated {
         red: false,
         dred: opus.wants_dred(),
         short_tags: false,
+        short_headers: false,
     }
 }
 
@@ -119,8 +120,8 @@ pub(super) struct Dress<'a> {
     pub(super) direction: Direction,
     /// Whether it offers: then the DTLS role is open (RFC 8842 section 5.2).
     pub(super) offers: bool,
-    /// Whether it says that we take short tags: in an offer if we do, in an answer if the offer said so too.
-    pub(super) short_tags: bool,
+    /// What it says of ours, as `name:value`: in an offer what we take, in an answer what the offer said too.
+    pub(super) ours: &'a [&'static str],
 }
 
 impl Dress<'_> {
@@ -147,11 +148,11 @@ impl Dress<'_> {
                 }
                 _ if line.starts_with("a=ice-pwd:") => {
                     line_out(&["a=ice-pwd:", self.credentials.password()]);
-                    if in_use && self.short_tags {
-                        line_out(&["a=", sdp::SHORT_TAGS]);
+                    for attribute in self.ours.iter().filter(|_| in_use) {
+                        line_out(&["a=", attribute]);
                     }
                 }
-                _ if line.strip_prefix("a=") == Some(sdp::SHORT_TAGS) => {}
+                _ if line.strip_prefix("a=").is_some_and(is_ours) => {}
                 _ if in_use && is_direction(line) => line_out(&["a=", name(self.direction)]),
                 _ if self.offers && line.starts_with("a=setup:") => line_out(&["a=setup:actpass"]),
                 _ => line_out(&[line]),
@@ -164,6 +165,10 @@ impl Dress<'_> {
 /// Whether the section that this line begins is not refused.
 fn is_in_use(media_line: &str) -> bool {
     media_line.split(' ').nth(1).is_some_and(|port| port != "0")
+}
+
+fn is_ours(attribute: &str) -> bool {
+    matches!(attribute, sdp::SHORT_TAGS | sdp::SHORT_HEADERS)
 }
 
 fn is_direction(line: &str) -> bool {

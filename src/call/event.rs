@@ -79,6 +79,8 @@ pub struct Negotiated {
     pub dred: bool,
     /// Whether both sides agreed on SRTP with tags of 4 bytes.
     pub short_tags: bool,
+    /// Whether both sides agreed on RTP with headers of 3 bytes.
+    pub short_headers: bool,
 }
 
 /// The ICE agent's state (RFC 8445 has no failure here: the call's own timers decide that).

@@ -20,6 +20,7 @@ mod negotiation;
 mod nomination;
 pub mod pair;
 mod session;
+mod short_header;
 mod srtp;
 mod state;
 pub mod timing;

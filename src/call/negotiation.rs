@@ -12,6 +12,7 @@ use super::state::{Hold, Side, Step};
 use super::transport::PendingOffer;
 use super::{Call, CallError, CallEvent, Direction, EndReason, Negotiated};
 use crate::ice::Credentials;
+use crate::sdp;
 use crate::sdp::gate::{Kind, Remote};
 use crate::signaling::{ClientMessage, DeclineReason, HangupReason};
 
@@ -306,8 +307,14 @@ impl Call {
     /// Dresses a truthful text as our next description.
     fn dress(&mut self, text: &str, credentials: &Credentials, direction: Direction, offers: bool) -> String {
         let candidates = self.addresses.local_lines();
-        let short_tags = (offers && self.config.audio.short_tags) || self.transport.has_short_tags();
-        let text = Dress { credentials, candidates: &candidates, direction, offers, short_tags }.put_on(text);
+        let audio = &self.config.audio;
+        let ours = [
+            (sdp::SHORT_TAGS, (offers && audio.short_tags) || self.transport.has_short_tags()),
+            (sdp::SHORT_HEADERS, (offers && audio.short_headers) || self.transport.has_short_headers()),
+        ];
+        let ours: Vec<_> = ours.into_iter().filter(|(_, said)| *said).map(|(name, _)| name).collect();
+        let text =
+            Dress { credentials, candidates: &candidates, direction, offers, ours: &ours }.put_on(text);
         self.negotiation.local.clone_from(&text);
         text
     }
@@ -342,6 +349,7 @@ impl Call {
             payload_type: self.transport.payload_type().map_or(0, |pt| *pt),
             red: self.transport.has_red(),
             short_tags: self.transport.has_short_tags(),
+            short_headers: self.transport.has_short_headers(),
             ..description::negotiated(&remote)
         };
         if self.negotiation.last.as_ref() != Some(&negotiated) {

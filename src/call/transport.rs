@@ -23,6 +23,7 @@ use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, 
 
 use super::nomination::nominating;
 use super::session::{AudioFrame, Transmit};
+use super::short_header::{PayloadTypes, ShortHeaders};
 use super::{
     AudioOffer, CallConfig, CallError, CallStats, DtlsVersion, IceState, WallClock, description, dtls, srtp,
     timing,
@@ -82,6 +83,7 @@ pub(super) enum Happening {
 pub(super) struct Transport {
     rtc: Rtc,
     short_tags: dtls::ShortTags,
+    short_headers: ShortHeaders,
     mid: Option<Mid>,
     now: Instant,
     deadline: Instant,
@@ -125,6 +127,7 @@ impl Transport {
         let mut transport = Self {
             rtc: short_tags.given_to(|| config.build(now)),
             short_tags,
+            short_headers: ShortHeaders::wanted(call.audio.short_headers),
             mid: None,
             now,
             deadline: now,
@@ -174,6 +177,9 @@ impl Transport {
     fn on_transmit(&mut self, datagram: str0m::net::Transmit) {
         let mut payload = self.hastened(Vec::from(datagram.contents));
         srtp::shorten(&mut payload, self.short_tags.are_in_use());
+        if let Some(types) = self.payload_types() {
+            self.short_headers.shorten(&mut payload, types);
+        }
         let (local, remote) = (datagram.source, datagram.destination);
         self.stats.bytes_sent += payload.len() as u64;
         // Checks go everywhere, DTLS and RTP only over the nominated pair: they show which it is.
@@ -234,6 +240,8 @@ impl Transport {
     fn on_packet(&mut self, packet: RtpPacket) -> rtp::Packet {
         self.stats.packets_received += 1;
         self.stats.payload_bytes_received += packet.payload.len() as u64;
+        let header = &packet.header;
+        self.short_headers.heard(*header.ssrc, header.sequence_number, header.timestamp);
         let is_red = self.red_payload_type() == Some(packet.header.payload_type);
         rtp::Packet {
             ssrc: *packet.header.ssrc,
@@ -268,6 +276,7 @@ impl Transport {
         self.stats.remote_jitter = jitter.or(self.stats.remote_jitter);
         // Without a loss no report has come since the last statistics.
         let (Some(remote), Some(jitter), Some(_)) = (&stats.remote, jitter, stats.loss) else { return };
+        self.short_headers.confirm(*remote.maximum_sequence_number as u16);
         self.happenings.push_back(Happening::Report(rtp::ReceiverReport {
             at: stats.timestamp,
             highest: *remote.maximum_sequence_number,
@@ -306,6 +315,7 @@ impl Transport {
     ) -> Result<bool, CallError> {
         self.remote_key = Some(Key::short_term(&answer.ice_pwd));
         self.short_tags.agree(answer.short_tags);
+        self.short_headers.agree(answer.short_headers);
         let answer = SdpAnswer::from_sdp_string(&description::for_engine(answer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_answer(pending, answer);
@@ -324,6 +334,7 @@ impl Transport {
     ) -> Result<(String, bool), CallError> {
         self.remote_key = Some(Key::short_term(&offer.ice_pwd));
         self.short_tags.agree(offer.short_tags);
+        self.short_headers.agree(offer.short_headers);
         let offer = SdpOffer::from_sdp_string(&description::for_engine(offer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_offer(offer);
@@ -380,7 +391,8 @@ impl Transport {
     ) -> bool {
         let now = self.advance(now);
         let short_tags = self.short_tags.are_in_use();
-        let whole = srtp::lengthened(payload, short_tags);
+        let Some(whole) = self.short_headers.lengthened(payload, self.payload_types()) else { return false };
+        let whole = srtp::lengthened(&whole, short_tags);
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &whole) else { return false };
         let input = Input::Receive(now, receive);
         let accepted = self.rtc.accepts(&input);
@@ -492,6 +504,16 @@ impl Transport {
     /// Whether both sides said that they take SRTP with short tags.
     pub(super) fn has_short_tags(&self) -> bool {
         self.short_tags.are_agreed()
+    }
+
+    /// Whether both sides said that they take RTP with short headers.
+    pub(super) fn has_short_headers(&self) -> bool {
+        self.short_headers.are_agreed()
+    }
+
+    fn payload_types(&self) -> Option<PayloadTypes> {
+        let opus = *self.payload_type()?;
+        Some(PayloadTypes { opus, red: self.red_payload_type().map(|red| *red) })
     }
 
     fn opus(&self) -> Option<&PayloadParams> {

@@ -46,6 +46,8 @@ pub struct PeerConfig {
     pub ice: IceOptions,
     /// Whether packets of voice may be authenticated by 4 bytes, see [`AudioOffer`](crate::call::AudioOffer).
     pub short_tags: bool,
+    /// Whether most packets of voice may have headers of 3 bytes, if the other side takes that.
+    pub short_headers: bool,
 }
 
 /// How long the other side may ring unless told otherwise: about ten rings.
@@ -69,6 +71,7 @@ impl PeerConfig {
             trace: None,
             ice: IceOptions::default(),
             short_tags: true,
+            short_headers: true,
         }
     }
 }

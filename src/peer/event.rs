@@ -98,6 +98,8 @@ pub enum PeerEvent {
         dred: bool,
         /// Packets of voice are authenticated by 4 bytes.
         short_tags: bool,
+        /// Most packets of voice have headers of 3 bytes in place of RTP's 12.
+        short_headers: bool,
         /// The frame length that the other side asked for (ms).
         remote_ptime_ms: u8,
         /// The cap that the other side set (bit/s).

@@ -19,6 +19,7 @@ pub(super) fn offer(config: &PeerConfig) -> AudioOffer {
         red: true,
         dred: true,
         short_tags: config.short_tags,
+        short_headers: config.short_headers,
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) fn event(config: &SenderConfig, negotiated: &Negotiated) -> PeerEvent
         red: negotiated.red,
         dred: negotiated.dred,
         short_tags: negotiated.short_tags,
+        short_headers: negotiated.short_headers,
         remote_ptime_ms: negotiated.ptime_ms,
         remote_max_bitrate_bps: negotiated.max_bitrate_bps,
     }
@@ -135,6 +137,7 @@ mod tests {
             red: true,
             dred: true,
             short_tags: true,
+            short_headers: true,
         }
     }
 

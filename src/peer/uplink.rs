@@ -303,7 +303,11 @@ impl Uplink {
 
 /// What both sides understand, in the controller's words.
 fn abilities(wanted: &SenderConfig, negotiated: &Negotiated) -> Abilities {
-    let saved = if negotiated.short_tags { Abilities::SHORT_TAG_SAVES } else { 0 };
+    let saved = [
+        (negotiated.short_tags, Abilities::SHORT_TAG_SAVES),
+        (negotiated.short_headers, Abilities::SHORT_HEADER_SAVES),
+    ];
+    let saved: u16 = saved.iter().filter(|(agreed, _)| *agreed).map(|(_, bytes)| bytes).sum();
     Abilities {
         max_ptime_ms: negotiated.max_ptime_ms,
         max_bitrate: negotiated.max_bitrate_bps.map(Bitrate::clamped),

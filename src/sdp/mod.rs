@@ -46,3 +46,6 @@ pub const PAYLOAD_TYPE_MAX: u8 = 127;
 /// An attribute of ours: the author takes SRTP whose tags have 32 bits (SRTP_AES128_CM_HMAC_SHA1_32, RFC 5764 section
 /// 4.1.2) where the offer and the answer both say so, whatever profile DTLS agrees on.
 pub const SHORT_TAGS: &str = "x-srtp-tag:32";
+
+/// An attribute of ours: the author takes RTP with headers of three bytes where the offer and the answer both say so.
+pub const SHORT_HEADERS: &str = "x-rtp-header:24";

@@ -50,6 +50,8 @@ impl Abilities {
     pub const OVERHEAD_BYTES: u16 = 20 + 8 + 12 + 16;
     /// What tags of 32 bits take less than those of AES-GCM.
     pub const SHORT_TAG_SAVES: u16 = 16 - 4;
+    /// What short headers of RTP take less than whole ones.
+    pub const SHORT_HEADER_SAVES: u16 = 12 - 3;
 
     /// On speech without a pause Opus spends a little more than it is told to; no more than that is known at first.
     pub const SPENT_AT_FIRST_PERMILLE: u16 = 1050;

@@ -28,8 +28,20 @@ fn is_rtp(datagram: &[u8]) -> bool {
 }
 
 #[test]
-fn most_packets_carry_twelve_bytes_of_rtp_and_a_tag_of_four() {
-    most_packets_carry(12 + 4, pair_on(scales()));
+fn most_packets_carry_three_bytes_of_rtp_and_a_tag_of_four() {
+    most_packets_carry(3 + 4, pair_on(scales()));
+}
+
+#[test]
+fn headers_are_whole_where_one_side_asks_for_that() {
+    for asks in [1, 2] {
+        let [caller, callee] = [1, 2].map(|n| {
+            let mut config = config(certificate(), n);
+            config.audio.short_headers = n != asks;
+            config
+        });
+        most_packets_carry(12 + 4, Pair::new(scales(), caller, callee, began()));
+    }
 }
 
 #[test]
@@ -40,7 +52,7 @@ fn tags_are_whole_where_one_side_asks_for_that() {
             config.audio.short_tags = n != asks;
             config
         });
-        most_packets_carry(12 + 16, Pair::new(scales(), caller, callee, began()));
+        most_packets_carry(3 + 16, Pair::new(scales(), caller, callee, began()));
     }
 }
 
@@ -51,13 +63,13 @@ fn scales() -> Scales {
 fn most_packets_carry(around: usize, mut pair: Pair<Scales>) {
     pair.call();
     assert!(pair.run_until_both(SECOND, "connected"));
-    pair.talk_for(5 * SECOND, PAYLOAD);
+    pair.talk_for(10 * SECOND, PAYLOAD);
     let sizes = &pair.network.sizes;
-    // The first say which stream they are of until a report comes back, a few how loud they are.
+    // The first are whole, and say which stream they are of, until a report comes back; a few say how loud they are.
     let least = around + PAYLOAD.len();
     let bare = sizes.iter().filter(|size| **size == least).count();
     assert!(bare * 10 > sizes.len() * 6, "{bare} of {}", sizes.len());
-    assert!(sizes.iter().all(|size| (least..least + 26).contains(size)), "{sizes:?}");
+    assert!(sizes.iter().all(|size| (least..least + 35).contains(size)), "{sizes:?}");
     let (sent, heard) =
         (sizes.len(), audio_heard(&mut pair, Party::Callee) + audio_heard(&mut pair, Party::Caller));
     assert!(heard + 4 >= sent, "what is left out is not missed: {heard} of {sent}");
@@ -73,8 +85,9 @@ impl Network for Forger {
     fn datagram(&mut self, from: Party, at: Instant, datagram: &mut Transmit) -> Option<Duration> {
         if is_rtp(&datagram.payload) {
             // From behind the header on: what stands in it decides whether it is looked at at all.
-            let bits = (datagram.payload.len() - 12) * 8;
-            let bit = 12 * 8 + self.count % bits;
+            let header = if datagram.payload[0] & 0x0f == 0 { 12 } else { 3 };
+            let bits = (datagram.payload.len() - header) * 8;
+            let bit = header * 8 + self.count % bits;
             datagram.payload[bit / 8] ^= 1 << (bit % 8);
             self.count += 1;
         }

@@ -74,6 +74,7 @@ fn both_learn_what_was_agreed() {
         red: true,
         dred: true,
         short_tags: true,
+        short_headers: true,
     };
     let mut pair = Pair::new(Steady::rtt(10 * MS), offers, config(certificate(), 2), began());
     pair.call();

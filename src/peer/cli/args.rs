@@ -137,6 +137,9 @@ pub struct PeerArgs {
     /// Authenticate each packet by 10 or 16 bytes also where the other side would take 4
     #[arg(long, help_heading = "Audio")]
     pub no_short_tags: bool,
+    /// Send whole headers of RTP, as captures show them, also where the other side would take 3 bytes
+    #[arg(long, help_heading = "Audio")]
+    pub no_short_headers: bool,
     /// When an input file or pipe ends [default: hangup with --direction send, else silence]
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Audio")]
     pub at_end: Option<AtEndArg>,
@@ -226,6 +229,7 @@ impl PeerArgs {
             trace: self.trace.clone().map(|path| TraceSpec { path, with_audio: self.trace_audio }),
             ice: self.ice.options().map_err(usage)?,
             short_tags: !self.no_short_tags,
+            short_headers: !self.no_short_headers,
         })
     }
 

@@ -6,7 +6,7 @@ use super::{Limits, Remote, engine_text};
 use crate::sdp::attribute::Attribute;
 use crate::sdp::description::attributes;
 use crate::sdp::error::{Error, Position};
-use crate::sdp::{Description, SHORT_TAGS, Section};
+use crate::sdp::{Description, SHORT_HEADERS, SHORT_TAGS, Section};
 
 /// Which half of an exchange a description is.
 ///
@@ -94,21 +94,21 @@ impl Gate {
             opus,
             sections: plan.mirror(&description),
             bundled: description.bundle().is_some(),
-            short_tags: says_short_tags(audio.attributes()),
+            short_tags: says(SHORT_TAGS, audio.attributes()),
+            short_headers: says(SHORT_HEADERS, audio.attributes()),
         })
     }
 }
 
-/// Whether a section says [`SHORT_TAGS`].
-fn says_short_tags<'a, 'd>(mut attributes: impl Iterator<Item = &'d Attribute<'a>>) -> bool
+/// Whether a section has an attribute of ours, given as `name:value`.
+fn says<'a, 'd>(ours: &str, mut attributes: impl Iterator<Item = &'d Attribute<'a>>) -> bool
 where
     'a: 'd,
 {
-    let short = |attribute: &Attribute<'_>| match attribute {
-        Attribute::Other { name, value } => SHORT_TAGS.split_once(':') == Some(*name).zip(*value),
+    attributes.any(|attribute| match attribute {
+        Attribute::Other { name, value } => ours.split_once(':') == Some(*name).zip(*value),
         _ => false,
-    };
-    attributes.any(short)
+    })
 }
 
 /// Candidates of every section that shares our transport: those in the session's part, and in any

@@ -67,6 +67,8 @@ pub struct Remote {
     pub bundled: bool,
     /// Whether the author takes [short tags](crate::sdp::SHORT_TAGS).
     pub short_tags: bool,
+    /// Whether the author takes [short headers](crate::sdp::SHORT_HEADERS).
+    pub short_headers: bool,
 }
 
 /// One section of a [`Remote`], as the author wrote it.
