@@ -507,12 +507,12 @@ impl JitterBuffer {
         self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
     }
 
-    /// Frames that could only be played beyond the greatest delay allowed are given up, as long as newer ones wait.
+    /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait.
     fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) {
-        let ceiling_us = self.target.ceiling_us();
+        let overdue_us = self.target.overdue_us();
         let mut next = head.next;
         while let Some(first) = self.buffer.first() {
-            let overdue = self.lag_us(first.end(), unplayed) >= ceiling_us;
+            let overdue = self.lag_us(first.end(), unplayed) >= overdue_us;
             if !overdue || self.buffer.len() < 2 {
                 break;
             }

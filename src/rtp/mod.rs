@@ -27,6 +27,7 @@ mod red_packer;
 mod report;
 mod seen;
 mod seq;
+mod stalls;
 mod stats;
 mod target;
 mod timestamp;

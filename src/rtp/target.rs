@@ -17,9 +17,13 @@
 //! What repairs are worth waiting for no stall changes: they come so long after what they repair as the sender sends them.
 //! They are rare, so that is known from a third and longest memory. It is waited for at the least, and added to what the
 //! short one allows: a target that swings between waiting and not waiting is worse than either.
+//!
+//! [Stalls](super::stalls) that come back are waited for beside all that. What comes later than that is played late only by a
+//! little: to speak the rest of a burst faster costs more than the words that it has not got.
 
 use super::Samples;
 use super::histogram::{BIN_US, Histogram};
+use super::stalls::Stalls;
 
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
 /// frame's cost falls due however small the lateness.
@@ -40,6 +44,9 @@ const MARGIN_US: i64 = 700;
 /// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
 /// rise again costs two changes of tempo.
 const FALL_US_PER_SECOND: i64 = 60_000;
+/// How much later than the target a frame of a burst is still played, where stalls are given up: by PESQ what is later
+/// costs more by the change of tempo that it takes to be on time again.
+const LATE_US: i64 = 40_000;
 
 /// Finds the delay with the least cost.
 #[derive(Debug, Clone)]
@@ -56,6 +63,7 @@ pub(super) struct Target {
     areas: Vec<f32>,
     target_us: i64,
     floor_us: i64,
+    stalls: Stalls,
 }
 
 /// What the target trades against what.
@@ -67,7 +75,8 @@ pub struct TargetSettings {
     pub memory_ms: f32,
     /// Delay above the fastest packets that is never exceeded, in milliseconds.
     pub max_delay_ms: u32,
-    /// Whether what came late in a stall is forgotten within two seconds, however long the memory of jitter is.
+    /// Whether a stall that came alone is given up: what it held back is left out, and forgotten within two seconds, however
+    /// long the memory of jitter is.
     pub catches_up: bool,
 }
 
@@ -89,6 +98,7 @@ impl Target {
             areas: Vec::with_capacity(2048),
             target_us: 0,
             floor_us: 0,
+            stalls: Stalls::default(),
         }
     }
 
@@ -98,6 +108,7 @@ impl Target {
         self.recent.clear();
         self.sent_later.clear();
         self.has_repairs = false;
+        self.stalls = Stalls::default();
         self.target_us = delay_us + start_us;
         self.floor_us = delay_us;
     }
@@ -119,7 +130,11 @@ impl Target {
         let known = if self.settings.memory_ms > RECENT_MS { &self.recent } else { &self.delays };
         self.floor_us = known.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
         let ceiling = self.floor_us + i64::from(self.settings.max_delay_ms) * 1000;
-        let wanted = (self.wanted(frame) + MARGIN_US).min(ceiling);
+        let usual = self.wanted(frame);
+        if self.settings.catches_up && !is_repair {
+            self.stalls.observe(delay_us - self.floor_us, usual - self.floor_us, frame_ms);
+        }
+        let wanted = (usual.max(self.floor_us + self.stalls.asked_us()) + MARGIN_US).min(ceiling);
         let fall = (f64::from(frame_ms) * FALL_US_PER_SECOND as f64 / 1000.0) as i64;
         self.target_us = wanted.max((self.target_us - fall).min(ceiling));
     }
@@ -137,6 +152,16 @@ impl Target {
     /// The delay that must not be exceeded, on the same clock.
     pub(super) fn ceiling_us(&self) -> i64 {
         self.floor_us + i64::from(self.settings.max_delay_ms) * 1000
+    }
+
+    /// The delay beyond which a frame is left out as long as newer ones wait, on the same clock.
+    pub(super) fn overdue_us(&self) -> i64 {
+        let ceiling = self.ceiling_us();
+        if self.settings.catches_up {
+            ceiling.min(self.target_us.max(self.floor_us) + LATE_US)
+        } else {
+            ceiling
+        }
     }
 
     /// Whether `delay_us` is so far from what was seen that it is another timeline, not jitter.

@@ -371,7 +371,7 @@ fn the_last_frame_of_a_burst_is_restored_from_the_low_rate_copy_behind_it() {
                 let timestamp = RtpTimestamp((1 << 32) + n * 960);
                 sink.arrive_as(n, timestamp, packet_with_fec(), at_ms, PayloadFormat::Opus);
             }
-            if n >= 4 {
+            if n >= 3 {
                 sink.pull(at_ms + 1.0);
                 sink.pull(at_ms + 11.0);
             }

@@ -136,7 +136,7 @@ fn jitter_is_absorbed_without_a_click() {
 }
 
 #[test]
-fn a_burst_after_a_stall_is_caught_up_with() {
+fn a_stall_that_comes_alone_is_over_at_once() {
     let source = voice_like(8 * 48_000);
     let stall = |n: u64| {
         let sent = n as f64 * 10.0;
@@ -144,9 +144,9 @@ fn a_burst_after_a_stall_is_caught_up_with() {
     };
     let heard = Scene::of(FrameLength::Ms10, 120).run(&source, stall);
     let before = heard.delay(&source, 2.0).0;
-    let after = heard.delay(&source, 5.4).0;
-    assert!((after - before).abs() < 5.0, "{before} ms before, {after} ms two seconds after");
-    assert!(heard.stats.lost_samples < 48 * 100, "{:?}", heard.stats);
+    let after = heard.delay(&source, 4.4).0;
+    assert!((after - before).abs() < 5.0, "{before} ms before, {after} ms a second after");
+    assert!(heard.stats.lost_samples < 48 * 180, "{:?}", heard.stats);
 }
 
 #[test]
