@@ -211,7 +211,7 @@ impl Plan {
         let (mut harm, mut wait) = (0.0, 0.0f64);
         let mut repair = |share: f64, by: Repair, after: f64| {
             let repaired = left * share;
-            harm += repaired * by.harm();
+            harm += repaired * by.harm(self.frame);
             left -= repaired;
             wait = wait.max(after);
         };
@@ -227,7 +227,7 @@ impl Plan {
             let waited = reach.clamp(1, MAX_DRED_WAIT);
             repair(1.0 - gilbert.stay_bad.powi(waited), Repair::Dred, f64::from(waited));
         }
-        (harm + left * Repair::Concealed.harm(), wait)
+        (harm + left * Repair::Concealed.harm(self.frame), wait)
     }
 }
 
@@ -463,6 +463,18 @@ mod tests {
         };
         // Two of us leave out what a browser's packets have.
         assert_eq!((frame(50), frame(56)), (FrameLength::Ms10, FrameLength::Ms20));
+    }
+
+    #[test]
+    fn losses_of_short_frames_are_answered_with_copies_where_there_are_bits_for_them() {
+        let policy = Policy { frame: Some(FrameLength::Ms10), ..Policy::default() };
+        let plan = |overhead_bytes| {
+            let abilities = Abilities { overhead_bytes, spent_permille: 930, ..able() };
+            Plan::best(&policy, &abilities, &lossy(0.1, 1.1))
+        };
+        // With short headers and tags, with tags alone.
+        assert_eq!((plan(35).red_distance, plan(35).fec), (1, false));
+        assert_eq!((plan(44).red_distance, plan(44).fec), (0, true));
     }
 
     #[test]

@@ -42,11 +42,12 @@ pub(super) enum Repair {
 }
 
 impl Repair {
-    /// Its harm, as a share of that of concealment.
-    pub(super) fn harm(self) -> f64 {
+    /// Its harm, as a share of that of concealment. Of a frame of 10 ms little fits into the low-rate copy.
+    pub(super) fn harm(self, frame: FrameLength) -> f64 {
         match self {
             Repair::Concealed => 1.0,
             Repair::Dred => 0.45,
+            Repair::Fec if frame <= FrameLength::Ms10 => 0.12,
             Repair::Fec => 0.05,
             Repair::Red => 0.01,
         }
