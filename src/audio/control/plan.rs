@@ -179,12 +179,14 @@ impl Plan {
     pub(super) fn score(&self, policy: &Policy, abilities: &Abilities, path: &Path) -> f64 {
         let frame_ms = f64::from(self.frame.ms());
         let (harm, wait) = self.harm(path);
-        let wait_ms = (JITTER_FACTOR * path.jitter_ms).max(wait * frame_ms);
+        let jitter_ms = JITTER_FACTOR * path.jitter_ms;
+        let repair_ms = (wait * frame_ms - jitter_ms).max(0.0);
         let look_ahead_ms = if self.frame < FrameLength::Ms10 { 2.5 } else { 6.5 };
-        let delay_ms = frame_ms + look_ahead_ms + wait_ms;
+        let delay_ms = frame_ms + look_ahead_ms + jitter_ms;
         quality::coded(self.frame, self.core_bps() / demand(abilities))
             - quality::lost(harm)
             - policy.price_of_ms() * delay_ms
+            - policy.price_of_repair_ms() * repair_ms
             - PRICE_OF_KBPS * self.wire_bps(abilities) / 1000.0
     }
 
@@ -475,6 +477,16 @@ mod tests {
         // With short headers and tags, with tags alone.
         assert_eq!((plan(35).red_distance, plan(35).fec), (1, false));
         assert_eq!((plan(44).red_distance, plan(44).fec), (0, true));
+    }
+
+    #[test]
+    fn bursts_of_losses_do_not_make_low_delay_wait_for_copies_far_behind() {
+        let abilities = Abilities { overhead_bytes: 35, spent_permille: 930, ..able() };
+        for (lost, burst) in [(0.05, 2.3), (0.08, 2.5), (0.1, 2.6)] {
+            let plan = Plan::best(&Policy::default(), &abilities, &lossy(lost, burst));
+            let wait_ms = plan.frame.ms() * f32::from(plan.red_distance);
+            assert!(wait_ms <= 10.0, "{lost} {burst}: {plan:?}");
+        }
     }
 
     #[test]

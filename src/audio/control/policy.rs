@@ -56,4 +56,13 @@ impl Policy {
             Latency::Robust => 0.003,
         }
     }
+
+    /// What a millisecond costs that is waited for repairs alone. Receivers go on waiting for seconds after the losses,
+    /// and how long bursts are is known from reports only roughly: who wants little delay waits for what is sure to come.
+    pub(super) fn price_of_repair_ms(&self) -> f64 {
+        match self.latency {
+            Latency::Low => 0.035,
+            _ => self.price_of_ms(),
+        }
+    }
 }
