@@ -177,7 +177,7 @@ impl Transport {
     fn on_transmit(&mut self, datagram: str0m::net::Transmit) {
         let mut payload = self.hastened(Vec::from(datagram.contents));
         srtp::shorten(&mut payload, self.short_tags.are_in_use());
-        if let Some(types) = self.payload_types() {
+        if let Some(types) = self.short_header_types() {
             self.short_headers.shorten(&mut payload, types);
         }
         let (local, remote) = (datagram.source, datagram.destination);
@@ -391,7 +391,9 @@ impl Transport {
     ) -> bool {
         let now = self.advance(now);
         let short_tags = self.short_tags.are_in_use();
-        let Some(whole) = self.short_headers.lengthened(payload, self.payload_types()) else { return false };
+        let Some(whole) = self.short_headers.lengthened(payload, self.short_header_types()) else {
+            return false;
+        };
         let whole = srtp::lengthened(&whole, short_tags);
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &whole) else { return false };
         let input = Input::Receive(now, receive);
@@ -511,7 +513,11 @@ impl Transport {
         self.short_headers.are_agreed()
     }
 
-    fn payload_types(&self) -> Option<PayloadTypes> {
+    /// What short headers stand for, where they are agreed.
+    fn short_header_types(&self) -> Option<PayloadTypes> {
+        if !self.has_short_headers() {
+            return None;
+        }
         let opus = *self.payload_type()?;
         Some(PayloadTypes { opus, red: self.red_payload_type().map(|red| *red) })
     }
