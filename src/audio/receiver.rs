@@ -111,10 +111,21 @@ impl Receiver {
         let room = (out.len() / self.channels).min(MAX_PIECE);
         let least = LEAST_PULL.min(room);
         self.prepare(now, least);
-        let length = self.ready(least, room);
+        let length = match self.jitter.pause(self.sound.line().unplayed()) {
+            Some(pause) => self.lengthen_pause(pause.len().clamp(least, room)),
+            None => self.ready(least, room),
+        };
         let out = &mut out[..length * self.channels];
         self.play(out);
         self.level = Level::of(out);
+        length
+    }
+
+    /// Makes the pull that was prepared so long, in a silence on purpose.
+    fn lengthen_pause(&mut self, length: usize) -> usize {
+        let needed = self.drift.needed(length);
+        self.jitter.extend(Samples::from(needed));
+        self.fill(needed);
         length
     }
 
@@ -177,6 +188,10 @@ impl Receiver {
 
     /// Brings playout nearer to where it should be: by the resampler, and by whole pieces when it is far away.
     fn adjust(&mut self, length: usize, needed: usize) {
+        if self.sound.is_pausing() {
+            // There is nothing to learn from, and the silence ends where the delay should be.
+            return;
+        }
         let excess = self.jitter.steer().excess;
         self.drift.steer(excess, Samples::from(self.played), length, self.sound.line());
         if self.rest > 0 || self.sound.is_concealing() {

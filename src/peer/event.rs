@@ -234,7 +234,7 @@ pub struct Stats {
     pub playout_delay_ms: f32,
     /// What the jitter buffer aims at (ms).
     pub playout_target_ms: f32,
-    /// Share of the samples of the last second that had to be invented (percent).
+    /// Share of the samples of the last second that had to be invented for what did not come in time (percent).
     pub concealed_percent: f32,
     /// Samples invented since the start.
     pub concealed_samples: u64,

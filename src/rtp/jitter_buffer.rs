@@ -46,6 +46,14 @@ const CONCEALMENT: Samples = Samples::from_ms(10);
 const MAX_SKIP: Samples = Samples::from_ms(10);
 /// A gap may be played so much longer or shorter than it was, where that moves the lag to its target.
 const MAX_GAP_CHANGE: Samples = Samples::from_ms(20);
+/// A gap of this length is a silence, whatever the cause.
+const LONG_GAP: Samples = Samples::from_ms(1000);
+/// How far a pull reaches into a silence, at the most, where that was not announced or packets come late.
+const PAUSE_STEP: Samples = Samples::from_ms(5);
+/// Packets come late where this share of them comes later than the target.
+const OFTEN_LATE: f32 = 0.01;
+/// Packets over which that share is averaged.
+const LATE_MEMORY: f32 = 256.0;
 /// Deep redundancy restores in steps of this length, and so much at once at the most.
 const STEP: Samples = Samples(120);
 /// See [`STEP`].
@@ -79,6 +87,8 @@ pub struct JitterBuffer {
     current: Option<Frame>,
     /// Length of the frames of late.
     frame: Samples,
+    /// Share of the packets of late that came later than the target.
+    late_share: f32,
     stats: JitterStats,
 }
 
@@ -163,6 +173,7 @@ impl JitterBuffer {
             pull: Pull::default(),
             current: None,
             frame: Samples::from_ms(20),
+            late_share: 0.0,
             stats: JitterStats::default(),
         }
     }
@@ -224,12 +235,14 @@ impl JitterBuffer {
         if copy == Copy::Redundant && self.is_before_the_stream(timestamp) {
             return;
         }
-        let delay_us = self.delay_us(timestamp, packet.arrival);
+        let (delay_us, target_us) = (self.delay_us(timestamp, packet.arrival), self.target.us());
         if self.seen.insert(timestamp) {
             self.target.observe(delay_us, age, info.duration);
         }
         if copy == Copy::Primary {
             self.frame = info.duration;
+            let is_late = delay_us > target_us;
+            self.late_share += (f32::from(u8::from(is_late)) - self.late_share) / LATE_MEMORY;
             let repaired = timestamp - info.frame;
             if info.has_fec && !self.is_before_the_stream(repaired) && self.seen.insert(repaired) {
                 self.target.observe(self.delay_us(repaired, packet.arrival), info.frame, info.frame);
@@ -292,6 +305,7 @@ impl JitterBuffer {
         self.buffer.clear();
         self.seen.clear();
         self.foreign = None;
+        self.late_share = 0.0;
         self.target.restart(0, START_DELAY_US);
         self.pull = Pull::default();
         self.play = Play::Starting { due_us: START_DELAY_US };
@@ -352,6 +366,32 @@ impl JitterBuffer {
         self.pull.lag.observe(lag_us, now_us);
         // Frames decoded ahead of their time are not left over by the pulls.
         self.pull.left_over.observe(unplayed.real.0 % self.frame.0.max(1), now_us);
+    }
+
+    /// How far the pull that was begun may reach, with `unplayed` at hand, where the sender is silent on purpose or nothing
+    /// has come for long: to the next moment at which a frame would be due, if it speaks again. `None` where there is sound
+    /// to play.
+    ///
+    /// A pull that begins there finds the frame as it would have found the one after a frame, so a pause takes no more pulls
+    /// than speech. Where packets come late, or none was to be expected, pulls are shorter, so that little is made up in the
+    /// place of the first one.
+    pub fn pause(&self, unplayed: Unplayed) -> Option<Samples> {
+        let Play::Running(head) = self.play else { return None };
+        let is_silent = head.quiet && !head.made_up.is_empty() || head.made_up >= LONG_GAP;
+        if !is_silent || self.buffer.first().is_some() {
+            return None;
+        }
+        let to_due_us = self.target.us() - self.lag_us(head.next, unplayed);
+        // To the first sample that is not before it.
+        let wait = Samples::from_us(to_due_us.rem_euclid(self.frame.us().max(1))) + Samples(1);
+        let is_punctual = head.quiet && self.late_share <= OFTEN_LATE;
+        let most = if is_punctual { self.frame } else { PAUSE_STEP };
+        Some(unplayed.real + wait.min(most))
+    }
+
+    /// The pull that was begun takes `wanted` samples after all.
+    pub fn extend(&mut self, wanted: Samples) {
+        self.pull.wanted = wanted;
     }
 
     /// The playout delay at the last pull above the fastest packets' delay.

@@ -42,7 +42,11 @@ impl DecoderEffort {
 pub struct Decoder {
     raw: RawDecoder,
     channels: Channels,
+    effort: DecoderEffort,
 }
+
+/// Opus packets up to this many bytes hold no sound: the encoder was silent (RFC 6716, section 2.1.9).
+const EMPTY_BYTES: usize = 2;
 
 impl Decoder {
     /// A decoder whose output has `channels`, however the packets were coded.
@@ -52,7 +56,7 @@ impl Decoder {
     pub fn new(channels: Channels, effort: DecoderEffort) -> Result<Decoder, Error> {
         let mut raw = RawDecoder::new(channels.count())?;
         raw.set_complexity(effort.complexity())?;
-        Ok(Decoder { raw, channels })
+        Ok(Decoder { raw, channels, effort })
     }
 
     /// Channels of the output.
@@ -70,6 +74,10 @@ impl Decoder {
     pub fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<usize, Error> {
         if packet.is_empty() {
             return Err(Error::Packet { reason: "it is empty" });
+        }
+        if packet.len() <= EMPTY_BYTES {
+            // libopus makes something up for it, as for a packet that was lost.
+            return self.plainly(|decoder| decoder.raw.decode(Source::Packet(packet), out));
         }
         self.raw.decode(Source::Packet(packet), out)
     }
@@ -98,6 +106,15 @@ impl Decoder {
         self.fill(Source::Nothing, out)
     }
 
+    /// Goes on with the background of a voice that has gone quiet on purpose, and fills `out` with it: concealment without
+    /// the model of speech, whatever the effort. `out` is as long as for [`Decoder::conceal`].
+    ///
+    /// # Errors
+    /// As [`Decoder::conceal`].
+    pub fn conceal_pause(&mut self, out: &mut [f32]) -> Result<(), Error> {
+        self.plainly(|decoder| decoder.fill(Source::Nothing, out))
+    }
+
     /// Makes lost audio from the deep redundancy of a later packet, and fills `out` with it.
     ///
     /// `before_packet` is the distance from the first sample of `out` to the first sample of the packet that `dred`
@@ -118,6 +135,14 @@ impl Decoder {
     /// [`Error::Opus`] if libopus refuses.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.raw.reset()
+    }
+
+    /// Does something with classic concealment only.
+    fn plainly<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.raw.set_complexity(DecoderEffort::Plain.complexity())?;
+        let done = work(self);
+        self.raw.set_complexity(self.effort.complexity())?;
+        done
     }
 
     /// Runs a source that makes as many samples as it is asked for.

@@ -28,6 +28,15 @@ pub trait Codec: Send {
     /// As [`Codec::decode`].
     fn conceal(&mut self, out: &mut [f32]) -> Result<(), Error>;
 
+    /// Fills `out` with what goes on behind a voice that has gone quiet on purpose. That is never a voice, so no model of one
+    /// has to be asked.
+    ///
+    /// # Errors
+    /// As [`Codec::decode`].
+    fn conceal_pause(&mut self, out: &mut [f32]) -> Result<(), Error> {
+        self.conceal(out)
+    }
+
     /// How far before the first sample of `packet` its deep redundancy reaches.
     fn reach(&mut self, packet: &Packet) -> Samples {
         let _ = packet;
@@ -66,6 +75,10 @@ impl Codec for OpusCodec {
 
     fn conceal(&mut self, out: &mut [f32]) -> Result<(), Error> {
         self.decoder.conceal(out)
+    }
+
+    fn conceal_pause(&mut self, out: &mut [f32]) -> Result<(), Error> {
+        self.decoder.conceal_pause(out)
     }
 
     fn reach(&mut self, packet: &Packet) -> Samples {

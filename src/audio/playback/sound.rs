@@ -68,6 +68,8 @@ pub(crate) struct Sound {
     scratch: Box<[f32]>,
     /// Samples made up one after the other up to now.
     run: usize,
+    /// Whether they stand for a silence on purpose, and not for what was lost.
+    pause: bool,
     counts: SoundCounts,
 }
 
@@ -80,6 +82,7 @@ impl Sound {
             background: Background::default(),
             scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
             run: 0,
+            pause: false,
             counts: SoundCounts::default(),
         }
     }
@@ -99,6 +102,11 @@ impl Sound {
     /// Whether the end of the line is made up.
     pub(crate) fn is_concealing(&self) -> bool {
         self.run > 0
+    }
+
+    /// Whether that stands for a silence on purpose.
+    pub(crate) fn is_pausing(&self) -> bool {
+        self.run > 0 && self.pause
     }
 
     /// Whether what is heard next is no louder than the background.
@@ -124,14 +132,21 @@ impl Sound {
     /// Makes up `samples` behind what is there; `quiet` when the sender is silent on purpose.
     pub(crate) fn conceal(&mut self, samples: usize, quiet: bool) {
         let samples = samples.min(MAX_PACKET_SAMPLES);
+        let (from, to) = (presence(self.run, quiet), presence(self.run + samples, quiet));
         let out = &mut self.scratch[..samples * self.channels];
-        if self.codec.conceal(out).is_err() {
+        let made = match (from > 0.0, quiet) {
+            (true, true) => self.codec.conceal_pause(out).is_ok(),
+            (true, false) => self.codec.conceal(out).is_ok(),
+            // Nothing of it would be heard.
+            (false, _) => false,
+        };
+        if !made {
             out.fill(0.0);
         }
         if self.run == 0 && !quiet {
             self.counts.concealments += 1;
         }
-        let (from, to) = (presence(self.run, quiet), presence(self.run + samples, quiet));
+        self.pause = quiet;
         if to < 1.0 {
             for (index, frame) in out.chunks_mut(self.channels).enumerate() {
                 let gain = from + (to - from) * index as f32 / samples as f32;
@@ -145,19 +160,29 @@ impl Sound {
 
     /// Counts the first `samples` made up as real.
     pub(crate) fn settle(&mut self, samples: usize) {
-        self.counts.concealed += samples.min(self.line.made_up()) as u64;
+        self.count_concealed(samples.min(self.line.made_up()));
         self.line.settle(samples);
     }
 
     /// Notes that `samples` made up are about to be heard.
     pub(crate) fn heard_made_up(&mut self, samples: usize) {
-        self.counts.concealed += samples as u64;
+        self.count_concealed(samples);
+    }
+
+    /// The noise of a silence on purpose stands for nothing that was lost.
+    fn count_concealed(&mut self, samples: usize) {
+        if !self.pause {
+            self.counts.concealed += samples as u64;
+        }
     }
 
     /// Decodes a frame and joins it to what is there.
     pub(crate) fn decode(&mut self, speech: Speech<'_>) {
-        if speech.seam && self.line.made_up() < FADE {
-            self.conceal(TAIL, false);
+        // The background is no continuation, however much of it there was.
+        let pausing = self.is_pausing();
+        let seam = speech.seam || pausing;
+        if seam && self.line.made_up() < FADE {
+            self.conceal(TAIL, self.pause);
         }
         let samples = speech.samples.len().min(MAX_PACKET_SAMPLES);
         self.decode_to_scratch(speech, samples);
@@ -165,20 +190,22 @@ impl Sound {
             &mut self.scratch[speech.skip.len().min(samples) * self.channels..samples * self.channels];
         self.background.observe(fresh, fresh.len() as f32 / (48_000 * self.channels) as f32);
         let mut placed = Placement::default();
-        if speech.seam {
-            placed = splice::place(self.line.made_up_samples(), fresh, self.channels);
+        if seam {
+            // Noise is like nothing: what would be found in it is chance, and moves playout away from its target.
+            if !pausing {
+                placed = splice::place(self.line.made_up_samples(), fresh, self.channels);
+            }
             let old = &self.line.made_up_samples()[placed.keep * self.channels..];
             let old = &old[..old.len().min(FADE * self.channels)];
             splice::fade_into(old, &mut fresh[placed.leave_out * self.channels..], self.channels);
-            self.counts.concealed += placed.keep as u64;
-            self.line.settle(placed.keep);
-        } else {
-            self.counts.concealed += self.line.made_up() as u64;
-            self.line.settle(self.line.made_up());
         }
-        self.run = 0;
+        let settled = if seam { placed.keep } else { self.line.made_up() };
+        self.line.settle(settled);
         self.line.drop_made_up();
         self.line.push_real(&fresh[placed.leave_out * self.channels..]);
+        self.count_concealed(settled);
+        self.run = 0;
+        self.pause = false;
     }
 
     fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {

@@ -17,7 +17,7 @@ pub struct ReceiverStats {
     pub red_used: u64,
     /// Frames repaired by deep redundancy (DRED).
     pub dred_used: u64,
-    /// Samples rendered that were made up.
+    /// Samples rendered that were made up for what did not come in time; the noise of a silence on purpose is none.
     pub concealed_samples: u64,
     /// Times that concealment began.
     pub concealments: u64,

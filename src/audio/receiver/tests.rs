@@ -1,6 +1,7 @@
 //! The receiver on the real codec in virtual time: these packets arrive, this is heard.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -32,8 +33,12 @@ impl Heard {
 
     /// Greatest step from sample to sample.
     fn steepest(&self) -> f32 {
-        self.samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max)
+        steepest(&self.samples)
     }
+}
+
+fn steepest(samples: &[f32]) -> f32 {
+    samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max)
 }
 
 /// A call of one direction.
@@ -51,14 +56,35 @@ impl Scene {
 
     /// Sends `source` over a network that delays packet `n` by `delay_ms(n)`, or loses it.
     fn run(&self, source: &[f32], delay_ms: impl Fn(u64) -> Option<f64>) -> Heard {
+        let mut receiver = Receiver::new(ReceiverConfig::default()).unwrap();
+        self.listen(source, &mut receiver, delay_ms, |_, receiver, at, out| {
+            receiver.render(at, out);
+            out.len()
+        })
+    }
+
+    /// The same with this receiver, of which `pull` takes what it plays from a moment on. What the encoder left out of a
+    /// silence is not sent, but for what tells the other side of it.
+    fn listen(
+        &self,
+        source: &[f32],
+        receiver: &mut Receiver,
+        delay_ms: impl Fn(u64) -> Option<f64>,
+        mut pull_at: impl FnMut(f64, &mut Receiver, Instant, &mut [f32]) -> usize,
+    ) -> Heard {
         #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
         let start = Instant::now();
         let at = |ms: f64| start + Duration::from_micros((ms * 1000.0) as u64);
         let frame = self.config.frame.samples();
+        let mut empty = 0;
         let mut arrivals: Vec<(f64, Packet)> = encode_all(self.config.clone(), source)
             .into_iter()
             .enumerate()
             .filter_map(|(n, payload)| {
+                empty = if payload.len() <= 2 { empty + 1 } else { 0 };
+                if empty > 2 {
+                    return None;
+                }
                 let ms = ((n + 1) * frame) as f64 / 48.0 + delay_ms(n as u64)?;
                 let packet = Packet {
                     ssrc: 1,
@@ -74,10 +100,9 @@ impl Scene {
             .collect();
         arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut arrivals = arrivals.into_iter().peekable();
-        let mut receiver = Receiver::new(ReceiverConfig::default()).unwrap();
         let mut samples = Vec::new();
         let mut out = vec![0.0; self.pull];
-        let tick = self.pull as f64 / 48.0 * (1.0 + self.drift_ppm * 1e-6);
+        let tick = (1.0 + self.drift_ppm * 1e-6) / 48.0;
         let mut next: Option<f64> = None;
         let end = source.len() as f64 / 48.0;
         loop {
@@ -95,9 +120,9 @@ impl Scene {
                     samples.resize((ms * 48.0) as usize, 0.0);
                 }
             } else {
-                receiver.render(at(pull), &mut out);
-                samples.extend_from_slice(&out);
-                next = Some(pull + tick);
+                let length = pull_at(pull, receiver, at(pull), &mut out);
+                samples.extend_from_slice(&out[..length]);
+                next = Some(pull + length as f64 * tick);
             }
         }
         samples.resize(samples.len() + 48_000, 0.0);
@@ -246,4 +271,126 @@ fn the_delay_by_stage_adds_up_to_what_is_measured_from_outside() {
             assert!((stages - measured).abs() < 3.0, "{shown}");
         }
     }
+}
+
+/// Opus that counts what it is asked for.
+struct CountedCodec {
+    opus: OpusCodec,
+    plain: Arc<AtomicU32>,
+    model: Arc<AtomicU32>,
+}
+
+impl Codec for CountedCodec {
+    fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<usize, Error> {
+        self.plain.fetch_add(1, Ordering::Relaxed);
+        self.opus.decode(packet, out)
+    }
+
+    fn decode_fec(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), Error> {
+        self.plain.fetch_add(1, Ordering::Relaxed);
+        self.opus.decode_fec(next, out)
+    }
+
+    fn conceal(&mut self, out: &mut [f32]) -> Result<(), Error> {
+        self.model.fetch_add(1, Ordering::Relaxed);
+        self.opus.conceal(out)
+    }
+
+    fn conceal_pause(&mut self, out: &mut [f32]) -> Result<(), Error> {
+        self.plain.fetch_add(1, Ordering::Relaxed);
+        self.opus.conceal_pause(out)
+    }
+}
+
+/// A voice, four seconds of a quiet room, and the voice again.
+fn voice_with_a_pause() -> Vec<f32> {
+    let mut source = voice_like(8 * 48_000);
+    let mut state = 1u32;
+    for (n, sample) in source.iter_mut().enumerate().take(6 * 48_000).skip(2 * 48_000) {
+        // The voice dies away within 5 ms and comes within 5 ms: what is steep then is the receiver's doing.
+        let into = n - 2 * 48_000;
+        let fade = 1.0 - into.min(4 * 48_000 - into).min(240) as f32 / 240.0;
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = (state >> 8) as f32 / 8_388_608.0 - 1.0;
+        *sample = *sample * fade + 5e-4 * noise;
+    }
+    source
+}
+
+/// What a silence on purpose came to.
+struct Pause {
+    /// Pulls in a second of the middle of it, and calls of the codec without and with its model of speech.
+    a_second: [f64; 3],
+    /// Least and greatest delay of what was heard, without the encoder's look-ahead, before it, in it and after it.
+    delays: (f64, f64),
+    heard: Heard,
+}
+
+fn pause(frame: FrameLength, source: &[f32], delay_ms: impl Fn(u64) -> Option<f64>) -> Pause {
+    const FROM_MS: f64 = 3000.0;
+    const TO_MS: f64 = 5500.0;
+    let config = EncoderConfig { frame, dtx: true, ..EncoderConfig::default() };
+    let scene = Scene { config, ..Scene::of(frame, 960) };
+    let (plain, model) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let ReceiverConfig { channels, effort, .. } = ReceiverConfig::default();
+    let opus = OpusCodec::new(channels, effort).unwrap();
+    let codec = CountedCodec { opus, plain: plain.clone(), model: model.clone() };
+    let mut receiver = Receiver::with_codec(ReceiverConfig::default(), Box::new(codec)).unwrap();
+    let mut counts = [0; 3];
+    let mut at_start = counts;
+    let mut at_end = counts;
+    let mut delays = (f64::INFINITY, 0.0f64);
+    let heard = scene.listen(source, &mut receiver, delay_ms, |ms, receiver, at, out| {
+        if ms < FROM_MS {
+            at_start = counts;
+        } else if ms < TO_MS {
+            at_end = counts;
+        }
+        if let Some(sample) = receiver.heard() {
+            let delay = ms - sample.since(RtpTimestamp(1 << 32)).ms();
+            delays = (delays.0.min(delay), delays.1.max(delay));
+        }
+        let length = receiver.render_ready(at, out);
+        counts = [counts[0] + 1, plain.load(Ordering::Relaxed), model.load(Ordering::Relaxed)];
+        length
+    });
+    let a_second = |index: usize| f64::from(at_end[index] - at_start[index]) * 1000.0 / (TO_MS - FROM_MS);
+    Pause { a_second: std::array::from_fn(a_second), delays, heard }
+}
+
+#[test]
+fn a_silence_on_purpose_takes_no_more_pulls_than_speech_and_hardly_the_codec() {
+    let source = voice_with_a_pause();
+    for frame in [FrameLength::Ms10, FrameLength::Ms20, FrameLength::Ms40, FrameLength::Ms60] {
+        let Pause { a_second: [pulls, plain, model], heard, .. } =
+            pause(frame, &source, |n| Some((n % 3) as f64 * 0.1));
+        let shown = format!("{frame} ms: {pulls} pulls, {plain} and {model} calls: {:?}", heard.stats);
+        assert!(pulls <= 50f64.max(1000.0 / f64::from(frame.ms())) + 5.0, "{shown}");
+        assert!(plain <= 30.0 && model == 0.0, "{shown}");
+        assert_eq!((heard.stats.concealed_samples, heard.stats.concealments), (0, 0), "{shown}");
+        assert_eq!(heard.stats.shortened_samples + heard.stats.lengthened_samples, 0, "{shown}");
+    }
+}
+
+#[test]
+fn a_silence_on_purpose_ends_where_it_should_and_is_as_smooth_as_speech() {
+    let source = voice_with_a_pause();
+    for frame in [FrameLength::Ms10, FrameLength::Ms20, FrameLength::Ms60] {
+        let Pause { delays, heard, .. } = pause(frame, &source, |n| Some((n % 3) as f64 * 0.1));
+        assert!(delays.1 - delays.0 < 0.5, "{frame} ms: from {} ms to {} ms", delays.0, delays.1);
+        let part = |from_ms: usize, to_ms: usize| steepest(&heard.samples[from_ms * 48..to_ms * 48]);
+        let (speech, silence) = (part(500, 1900), part(2200, 5900));
+        assert!(silence < 0.005, "{frame} ms: {silence} in the silence");
+        assert!(part(1900, 2200).max(part(5900, 6300)) < 1.2 * speech, "{frame} ms: a click at an edge");
+    }
+}
+
+#[test]
+fn where_packets_come_late_little_is_made_up_before_a_word() {
+    let source = voice_with_a_pause();
+    let jitter = |n: u64| Some(30.0 * (n * 7919 % 100) as f64 / 100.0);
+    let Pause { a_second: [pulls, plain, model], heard, .. } = pause(FrameLength::Ms20, &source, jitter);
+    let shown = format!("{pulls} pulls, {plain} and {model} calls: {:?}", heard.stats);
+    assert!((100.0..=300.0).contains(&pulls), "{shown}");
+    assert!(plain <= 30.0 && model <= 5.0, "{shown}");
 }
