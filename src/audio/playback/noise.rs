@@ -1,5 +1,7 @@
 //! The background behind a voice: how loud it is, and something like it for when nothing comes.
 
+use crate::audio::level::energy;
+
 /// The background is never assumed to be louder: -45 dB. What is louder is no background.
 const LOUDEST: f32 = 5.6e-3;
 /// Nor softer than this for telling speech from it: -80 dB.
@@ -70,7 +72,7 @@ impl Background {
 
 /// The loudness of interleaved samples.
 pub(crate) fn root_mean_square(samples: &[f32]) -> f32 {
-    (samples.iter().map(|s| s * s).sum::<f32>() / samples.len().max(1) as f32).sqrt()
+    (energy(samples) / samples.len().max(1) as f32).sqrt()
 }
 
 #[cfg(test)]
