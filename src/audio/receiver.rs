@@ -57,26 +57,23 @@ impl Receiver {
     /// [`Error::Opus`] if there is no memory for the decoder.
     pub fn new(config: ReceiverConfig) -> Result<Receiver, Error> {
         let codec = OpusCodec::new(config.channels, config.effort)?;
-        Receiver::with_codec(config, Box::new(codec))
+        Ok(Receiver::with_codec(config, Box::new(codec)))
     }
 
     /// A receiver that has heard nothing and has its packets decoded by `codec`.
-    ///
-    /// # Errors
-    /// [`Error::Resample`] if there is no memory for the resampler.
-    pub fn with_codec(config: ReceiverConfig, codec: Box<dyn Codec>) -> Result<Receiver, Error> {
+    pub fn with_codec(config: ReceiverConfig, codec: Box<dyn Codec>) -> Receiver {
         let channels = config.channels.count();
-        Ok(Receiver {
+        Receiver {
             channels,
             jitter: JitterBuffer::new(config.target()),
             sound: Sound::new(channels, codec),
-            drift: Drift::new(channels)?,
+            drift: Drift::new(channels),
             rest: 0,
             played: 0,
             total: 0,
             level: Level::SILENCE,
             reported: JitterStats::default(),
-        })
+        }
     }
 
     /// Takes a packet in.

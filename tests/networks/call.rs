@@ -57,7 +57,7 @@ impl Call {
             keeps_sound: false,
         };
         let codec = Box::new(VoiceCodec::new());
-        let mut receiver = Receiver::with_codec(self.receiver, codec).expect("memory");
+        let mut receiver = Receiver::with_codec(self.receiver, codec);
         let outcome = trial.run(&mut receiver, &mut wire);
         Made {
             outcome,

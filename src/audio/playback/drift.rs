@@ -3,20 +3,14 @@
 //! As long as there is nothing to correct, samples pass through untouched and undelayed. The first correction puts the
 //! resampler in, without a seam, and there it stays.
 
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Adjustable as _, Async, FixedAsync, Resampler as _, Resizable as _, SincInterpolationParameters,
-    SincInterpolationType, WindowFunction,
-};
-
+use super::curve::{BLOCK, Curve, TAPS, WINDOW};
 use super::line::Line;
-use crate::audio::Error;
 use crate::rtp::Samples;
 
-/// Length of the interpolation filter.
-const TAPS: usize = 32;
-/// Its delay: a third of a millisecond.
-const DELAY: usize = TAPS / 2;
+/// How far what is heard lies behind what is taken from the line: a third of a millisecond.
+const DELAY: usize = TAPS / 2 + 2;
+/// Samples kept of those that were taken: a window, and one for a block that begins a sample early.
+const TAIL: usize = TAPS + 2;
 /// Error below which nothing is corrected, in milliseconds, as long as the resampler is not in.
 const DEAD_ZONE_MS: f64 = 0.4;
 /// Speed per millisecond of error: the error fades with a time constant of a second.
@@ -29,39 +23,42 @@ const MAX_DRIFT: f64 = 5e-4;
 const MAX_SPEED: f64 = 4e-3;
 /// Longest piece that is resampled at once: 20 ms.
 pub(crate) const MAX_PIECE: usize = 960;
+/// What it takes of the line at the greatest speed.
+const MAX_TAKEN: usize = MAX_PIECE + 8;
 
 /// The resampler and its steering.
 pub(crate) struct Drift {
     channels: usize,
-    resampler: Async<f32>,
+    curve: &'static Curve,
     engaged: bool,
-    /// Samples at the beginning of the resampler's output that were heard before it took over.
+    /// Samples that were heard before the resampler took over and are still to be taken from the line.
     heard: usize,
+    /// How far behind a sample what is heard next lies, 0 to 1.
+    fraction: f64,
     /// The clocks' difference as it was learnt.
     learnt: f64,
     /// Media played per time, less one: positive when playing fast.
     speed: f64,
-    input: Vec<f32>,
-    output: Vec<f32>,
+    /// The same from the next pull on: what this one takes was made ready by the speed that holds.
+    next_speed: f64,
+    /// Of each channel the last [`TAIL`] samples that were taken from the line, and room for those of a pull and a block.
+    input: Vec<Box<[f32]>>,
 }
 
 impl Drift {
     /// Not steering yet.
-    pub(crate) fn new(channels: usize) -> Result<Drift, Error> {
-        let parameters = SincInterpolationParameters::new(TAPS, WindowFunction::Blackman2)
-            .interpolation(SincInterpolationType::Quadratic)
-            .oversampling_factor(256);
-        let room = MAX_PIECE + TAPS;
-        let resampler =
-            Async::new_sinc(1.0, 1.0 + 2.0 * MAX_SPEED, &parameters, room, channels, FixedAsync::Output)
-                .map_err(|error| Error::Resample {
-                    from_hz: 48_000,
-                    to_hz: 48_000,
-                    reason: error.to_string(),
-                })?;
-        let input = vec![0.0; resampler.input_frames_max() * channels];
-        let output = vec![0.0; room * channels];
-        Ok(Drift { channels, resampler, engaged: false, heard: 0, learnt: 0.0, speed: 0.0, input, output })
+    pub(crate) fn new(channels: usize) -> Drift {
+        Drift {
+            channels,
+            curve: Curve::get(),
+            engaged: false,
+            heard: 0,
+            fraction: 0.0,
+            learnt: 0.0,
+            speed: 0.0,
+            next_speed: 0.0,
+            input: vec![vec![0.0; TAIL + DELAY + MAX_TAKEN + WINDOW].into(); channels],
+        }
     }
 
     /// Steers by how far playout is from where it should be (positive: behind, play faster), `since` samples after the
@@ -72,13 +69,13 @@ impl Drift {
             if error_ms.abs() < DEAD_ZONE_MS || line.real() < pull + TAPS {
                 return;
             }
-            self.engage(line);
+            // What is heard next is the same sample: it lies in the middle of the first window.
+            (self.engaged, self.heard, self.fraction) = (true, DELAY, 0.0);
+            split(line.history(TAIL), &mut self.input, 0);
         }
         let learning = INTEGRAL * error_ms.clamp(-4.0, 4.0) * since.ms() / 1000.0;
         self.learnt = (self.learnt + learning).clamp(-MAX_DRIFT, MAX_DRIFT);
-        self.speed = (self.learnt + PROPORTIONAL * error_ms).clamp(-MAX_SPEED, MAX_SPEED);
-        // Within the bounds given to the constructor, as `speed` is.
-        let _ = self.resampler.set_resample_ratio(1.0 / (1.0 + self.speed), true);
+        self.next_speed = (self.learnt + PROPORTIONAL * error_ms).clamp(-MAX_SPEED, MAX_SPEED);
     }
 
     /// The clocks' difference as it was learnt, in parts per million.
@@ -91,57 +88,64 @@ impl Drift {
         if self.engaged { DELAY as f32 / 48.0 } else { 0.0 }
     }
 
-    /// Runs what was just heard through the resampler, so that it is in the middle of it when it takes over.
-    fn engage(&mut self, line: &Line) {
-        self.resampler.reset();
-        let history = line.history(4 * TAPS);
-        let frames = history.len() / self.channels;
-        // From its reset the resampler takes one sample more than it gives.
-        if self.resampler.set_chunk_size(frames - 1).is_ok() {
-            self.input[..history.len()].copy_from_slice(history);
-            self.run(frames);
-            self.engaged = true;
-            self.heard = DELAY;
-        }
+    /// Samples, per channel, that must be real for playing `wanted`.
+    pub(crate) fn needed(&self, wanted: usize) -> usize {
+        if self.engaged { self.heard + self.place(wanted) as usize } else { wanted }
     }
 
-    /// Samples, per channel, that must be real for playing `wanted`.
-    pub(crate) fn needed(&mut self, wanted: usize) -> usize {
-        if !self.engaged || self.resampler.set_chunk_size(wanted + self.heard).is_err() {
-            return wanted;
-        }
-        self.resampler.input_frames_next()
+    /// Where the sample `n` from now is on the line, behind the first one of the next window.
+    fn place(&self, n: usize) -> f64 {
+        self.fraction + n as f64 * (1.0 + self.speed)
     }
 
     /// Plays the next samples of `line` into `out`, interleaved, at most [`MAX_PIECE`] per channel. The line must hold
     /// what [`needed`](Self::needed) said; where it does not, silence is played.
     pub(crate) fn play(&mut self, line: &mut Line, out: &mut [f32]) {
-        let needed = self.needed(out.len() / self.channels);
-        let played = line.play(needed);
-        if !self.engaged {
+        let length = out.len() / self.channels;
+        if self.engaged {
+            self.play_resampled(line, out, length);
+        } else {
+            let played = line.play(length);
             out[..played.len()].copy_from_slice(played);
             out[played.len()..].fill(0.0);
-            return;
         }
-        self.input[..played.len()].copy_from_slice(played);
-        self.input[played.len()..needed * self.channels].fill(0.0);
-        self.run(needed);
-        let from = std::mem::take(&mut self.heard) * self.channels;
-        out.copy_from_slice(&self.output[from..from + out.len()]);
+        self.speed = self.next_speed;
     }
 
-    /// Runs the first `frames` of the input through the resampler into the output.
-    fn run(&mut self, frames: usize) {
-        let room = self.output.len() / self.channels;
-        let (Ok(input), Ok(mut output)) = (
-            InterleavedSlice::new(&self.input, self.channels, frames),
-            InterleavedSlice::new_mut(&mut self.output, self.channels, room),
-        ) else {
-            return;
-        };
-        // The sizes are those that the resampler asked for.
-        let done = self.resampler.process_into_buffer(&input, &mut output, None);
-        debug_assert!(done.is_ok(), "{done:?}");
+    fn play_resampled(&mut self, line: &mut Line, out: &mut [f32], length: usize) {
+        let heard = std::mem::take(&mut self.heard);
+        let end = self.place(length);
+        let played = line.play((heard + end as usize).min(DELAY + MAX_TAKEN));
+        split(played, &mut self.input, TAIL);
+        let taken = played.len() / self.channels;
+        for first in (0..length).step_by(BLOCK) {
+            let place = self.place(first);
+            // Where the windows of the block begin: by the point in its middle.
+            let windows = (place + (BLOCK / 2) as f64 * (1.0 + self.speed)).floor() - (BLOCK / 2) as f64;
+            let from = ((heard + 1) as f64 + windows) as usize;
+            let block = &mut out[first * self.channels..];
+            for (channel, input) in self.input.iter().enumerate() {
+                let Some(window) = input.get(from..).and_then(|input| input.first_chunk()) else { continue };
+                let points = self.curve.read(window, place - windows, self.speed);
+                for (frame, point) in block.chunks_exact_mut(self.channels).zip(points) {
+                    frame[channel] = point;
+                }
+            }
+        }
+        for input in &mut self.input {
+            input.copy_within(taken..taken + TAIL, 0);
+        }
+        self.fraction = end.fract();
+    }
+}
+
+/// Puts the channels of interleaved samples apart, each to its place from `at` on.
+fn split(samples: &[f32], to: &mut [Box<[f32]>], at: usize) {
+    let channels = to.len();
+    for (channel, to) in to.iter_mut().enumerate() {
+        for (to, frame) in to[at..].iter_mut().zip(samples.chunks_exact(channels)) {
+            *to = frame[channel];
+        }
     }
 }
 
@@ -150,7 +154,7 @@ mod tests {
     use super::*;
 
     fn sine(n: usize) -> f32 {
-        0.5 * (n as f32 * 0.05).sin()
+        (0.5 * (n as f64 * 0.05).sin()) as f32
     }
 
     fn steepest(samples: &[f32]) -> f32 {
@@ -160,7 +164,7 @@ mod tests {
     /// Plays a second of a sine in pulls of `pull`, steering by `excess_ms` from the middle on. Returns what was heard
     /// and how many samples it took.
     fn play(pull: usize, excess_ms: i64) -> (Vec<f32>, usize) {
-        let mut drift = Drift::new(1).unwrap();
+        let mut drift = Drift::new(1);
         let mut line = Line::new(1);
         let (mut heard, mut given) = (Vec::new(), 0);
         let mut out = vec![0.0; pull];
@@ -193,6 +197,19 @@ mod tests {
                 let (heard, _) = play(pull, excess);
                 assert!(steepest(&heard) < 0.5 * 0.05 * 1.02, "{pull} {excess}: {}", steepest(&heard));
             }
+        }
+    }
+
+    #[test]
+    fn nothing_is_heard_of_the_resampler_but_its_speed() {
+        // Of a sine each sample follows from the two before it; by how much, its pitch says, which is 0.3 % higher
+        // from one sample on.
+        for pull in [120, 441, 480] {
+            let (heard, _) = play(pull, 3);
+            let unlike =
+                |w: &[f32]| (f64::from(w[2]) + f64::from(w[0]) - 2.0 * 0.05f64.cos() * f64::from(w[1])).abs();
+            let worst = heard.windows(3).map(unlike).fold(0.0, f64::max);
+            assert!(worst < 1e-4, "pulls of {pull}: {worst}");
         }
     }
 

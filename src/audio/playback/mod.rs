@@ -6,10 +6,12 @@
 //! - `splice`: going over from concealment to speech without a click;
 //! - `stretch`: a little faster or slower at the same pitch;
 //! - `drift`: two clocks that are not the same;
+//! - `curve`: sound between samples;
 //! - `noise`: the background behind a voice.
 
 mod codec;
 mod config;
+mod curve;
 mod deep;
 mod drift;
 mod line;

@@ -335,7 +335,7 @@ fn pause(frame: FrameLength, source: &[f32], delay_ms: impl Fn(u64) -> Option<f6
     let ReceiverConfig { channels, effort, .. } = ReceiverConfig::default();
     let opus = OpusCodec::new(channels, effort).unwrap();
     let codec = CountedCodec { opus, plain: plain.clone(), model: model.clone() };
-    let mut receiver = Receiver::with_codec(ReceiverConfig::default(), Box::new(codec)).unwrap();
+    let mut receiver = Receiver::with_codec(ReceiverConfig::default(), Box::new(codec));
     let mut counts = [0; 3];
     let mut at_start = counts;
     let mut at_end = counts;
