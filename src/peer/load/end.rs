@@ -15,10 +15,6 @@ pub(super) struct End {
     session: Session,
     reporter: Reporter,
     events: Receiver<PeerEvent>,
-    /// When it next has something to do.
-    pub(super) due: Option<Instant>,
-    /// It has something to do now.
-    pub(super) is_called: bool,
     stats: Stats,
     standing: Standing,
 }
@@ -40,7 +36,7 @@ impl End {
         let (sender, events) = mpsc::channel();
         let reporter = Reporter::new(now, Box::new(move |timed| drop(sender.send(timed.event))));
         let (stats, standing) = (Stats::default(), Standing::Waiting);
-        End { session, reporter, events, due: Some(now), is_called: false, stats, standing }
+        End { session, reporter, events, stats, standing }
     }
 
     /// Takes the call.
@@ -61,6 +57,11 @@ impl End {
         self.session.audio_deadline()
     }
 
+    /// When it next has something to do.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.session.deadline()
+    }
+
     /// One turn, as in a peer's loop. What is to be sent is polled afterwards; [`End::settle`] ends it.
     pub(super) fn turn(&mut self, now: Instant) {
         self.session.handle_timeout(now, &mut self.reporter);
@@ -79,7 +80,6 @@ impl End {
     /// Takes in what came of the turn. Returns how the call stands if that is new.
     pub(super) fn settle(&mut self) -> Option<Standing> {
         self.session.deliver(None, &mut self.reporter);
-        self.due = self.session.deadline();
         for event in self.events.try_iter() {
             match event {
                 PeerEvent::Stats(stats) => self.stats = *stats,

@@ -22,6 +22,9 @@ use crate::signaling::{CallId, ClientMessage, PeerId, ServerMessage};
 /// Time between two calls that begin on one lane: setting one up takes some milliseconds of encryption.
 const PACE: Duration = Duration::from_millis(25);
 
+/// Ends whose moments come within this time share a turn: to sleep and be woken costs as much as a frame.
+const GRAIN: Duration = Duration::from_millis(1);
+
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What all lanes and their owner look at.
@@ -57,6 +60,8 @@ pub(super) struct Lane {
     config: PeerConfig,
     /// Caller and callee in turn: the other end of a call has the same number but for the last bit.
     ends: Vec<End>,
+    /// When each of them next has something to do. They are looked through at each turn, so they lie together.
+    due: Vec<Option<Instant>>,
     by_address: HashMap<SocketAddr, usize>,
     /// Numbers of the calls to begin, the next one last.
     waiting: Vec<usize>,
@@ -94,6 +99,7 @@ impl Lane {
             certificate,
             config,
             ends: Vec::with_capacity(2 * calls.len()),
+            due: Vec::with_capacity(2 * calls.len()),
             by_address: HashMap::new(),
             waiting: calls.into_iter().rev().collect(),
             next_call: Instant::now(),
@@ -113,13 +119,14 @@ impl Lane {
                 return Ok(Outcome { punctuality: self.punctuality, stats });
             }
             self.is_measuring = phase == MEASURING;
+            let turn = Instant::now();
             self.begin_calls()?;
             self.take_datagrams();
             self.take_turns()?;
             let next_call = (!self.waiting.is_empty()).then_some(self.next_call);
-            let due = self.ends.iter().filter_map(|end| end.due).chain(next_call).min();
+            let due = self.due.iter().copied().flatten().chain(next_call).min();
             // Whoever owns the lane changes the phase without waking it.
-            let due = due.unwrap_or_else(|| Instant::now() + PACE);
+            let due = due.unwrap_or_else(|| turn + PACE).max(turn + GRAIN);
             self.net.wait(Some(due)).map_err(|source| system("wait for sockets", source))?;
         }
     }
@@ -185,15 +192,15 @@ impl Lane {
     fn add(&mut self, session: Session, address: SocketAddr, now: Instant) {
         self.by_address.insert(address, self.ends.len());
         self.ends.push(End::new(session, now));
+        self.due.push(Some(now));
     }
 
     fn take_datagrams(&mut self) {
-        let Self { net, ends, by_address, .. } = self;
+        let Self { net, ends, due, by_address, .. } = self;
         net.receive(|datagram| {
-            let end = by_address.get(&datagram.destination).and_then(|&end| ends.get_mut(end));
-            if let Some(end) = end {
-                end.handle_datagram(&datagram);
-                end.is_called = true;
+            if let Some(&end) = by_address.get(&datagram.destination) {
+                ends[end].handle_datagram(&datagram);
+                due[end] = Some(datagram.arrival);
             }
         });
     }
@@ -202,8 +209,7 @@ impl Lane {
     fn take_turns(&mut self) -> Result<(), PeerError> {
         let now = Instant::now();
         for end in 0..self.ends.len() {
-            let one = &self.ends[end];
-            if one.is_called || one.due.is_some_and(|due| due <= now) {
+            if self.due[end].is_some_and(|due| due <= now) {
                 self.take_turn(end)?;
             }
         }
@@ -213,7 +219,6 @@ impl Lane {
     fn take_turn(&mut self, number: usize) -> Result<(), PeerError> {
         let now = Instant::now();
         let end = &mut self.ends[number];
-        end.is_called = false;
         if let Some(due) = end.audio_due().filter(|due| self.is_measuring && *due <= now) {
             self.punctuality.add(now - due);
         }
@@ -228,6 +233,7 @@ impl Lane {
             Some(Standing::Over) => _ = self.progress.over.fetch_add(1, Ordering::Relaxed),
             Some(Standing::Waiting) | None => {}
         }
+        self.due[number] = end.due();
         messages.into_iter().try_for_each(|message| self.pass_on(number, message, now))
     }
 
@@ -241,8 +247,7 @@ impl Lane {
         };
         if let Some(end) = self.ends.get_mut(from ^ 1) {
             end.handle_message(&message, now);
-            end.is_called = true;
-            end.due = Some(now);
+            self.due[from ^ 1] = Some(now);
         }
         Ok(())
     }

@@ -31,12 +31,22 @@ impl Talk {
 
 impl PacedSource for Talk {
     fn read(&mut self, out: &mut [f32]) -> usize {
-        for sample in &mut *out {
-            *sample = if self.turn < self.spoken { self.voice[self.at] } else { 0.0 };
-            self.at = (self.at + 1) % self.voice.len();
-            self.turn = (self.turn + 1) % ROUND;
+        let wanted = out.len();
+        let mut rest = out;
+        while !rest.is_empty() {
+            let speaks = self.turn < self.spoken;
+            let turn_left = if speaks { self.spoken } else { ROUND } - self.turn;
+            let length = turn_left.min(self.voice.len() - self.at).min(rest.len());
+            let (now, later) = rest.split_at_mut(length);
+            match speaks {
+                true => now.copy_from_slice(&self.voice[self.at..self.at + length]),
+                false => now.fill(0.0),
+            }
+            self.at = (self.at + length) % self.voice.len();
+            self.turn = (self.turn + length) % ROUND;
+            rest = later;
         }
-        out.len()
+        wanted
     }
 
     fn is_over(&self) -> bool {
