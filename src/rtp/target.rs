@@ -82,7 +82,7 @@ pub struct TargetSettings {
 
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
-        TargetSettings { ms_per_percent: 35.0, memory_ms: 8000.0, max_delay_ms: 400, catches_up: true }
+        TargetSettings { ms_per_percent: 35.0, memory_ms: 20_000.0, max_delay_ms: 400, catches_up: true }
     }
 }
 

@@ -40,7 +40,7 @@ impl ReceiverConfig {
         }
         let memory_ms = match self.latency {
             Latency::Ultra => 1000.0,
-            Latency::Low => 8000.0,
+            Latency::Low => 20_000.0,
             Latency::Balanced => 4000.0,
             Latency::Robust => 8000.0,
         };
