@@ -16,6 +16,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod fuzz;
+mod idle_pairs;
 mod negotiation;
 mod nomination;
 pub mod pair;

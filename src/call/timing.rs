@@ -24,6 +24,14 @@ pub const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// alive (RFC 7675 section 5.1 asks for 4 to 6 s on average, more often is allowed by section 5.1's minimum).
 pub const CHECK_INTERVAL: Duration = Duration::from_millis(800);
 
+/// The interval of checks on a pair that works but is not in use: often enough for any address translation, and for one
+/// to be lost.
+pub const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a pair is checked as often as the one in use, from the first check on it: until then a better one than
+/// that in use may still be found.
+pub const PROBING_TIME: Duration = Duration::from_secs(5);
+
 /// First retransmission of a connectivity check. RFC 8445 section 14.3 says 500 ms at least, for the sake of
 /// networks shared by many agents; a call has a handful of pairs, and a lost check should not be felt.
 pub const CHECK_RTO: Duration = Duration::from_millis(100);

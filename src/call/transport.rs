@@ -21,6 +21,7 @@ use str0m::rtp::{AbsCaptureTime, Extension, ExtensionMap, ExtensionValues, RtpPa
 use str0m::stats::{MediaEgressStats, PeerStats};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
+use super::idle_pairs::IdlePairs;
 use super::nomination::nominating;
 use super::session::{AudioFrame, Transmit};
 use super::short_header::{PayloadTypes, ShortHeaders};
@@ -91,6 +92,7 @@ pub(super) struct Transport {
     /// What checks on the other side are signed with.
     remote_key: Option<Key>,
     pair: Option<(SocketAddr, SocketAddr)>,
+    idle_pairs: IdlePairs,
     /// Where authenticated connectivity checks came from.
     checked: Vec<SocketAddr>,
     sequence: u64,
@@ -134,6 +136,7 @@ impl Transport {
             ice: IceState::New,
             remote_key: None,
             pair: None,
+            idle_pairs: IdlePairs::default(),
             checked: Vec::new(),
             // The upper half is left free: a first number close to the wrap would let a lost packet
             // desynchronise the rollover counter (RFC 3711 section 3.3.1).
@@ -181,6 +184,10 @@ impl Transport {
             self.short_headers.shorten(&mut payload, types);
         }
         let (local, remote) = (datagram.source, datagram.destination);
+        if self.is_idle((local, remote)) && self.idle_pairs.is_too_often((local, remote), &payload, self.now)
+        {
+            return;
+        }
         self.stats.bytes_sent += payload.len() as u64;
         // Checks go everywhere, DTLS and RTP only over the nominated pair: they show which it is.
         if !is_stun(&payload) && self.pair != Some((local, remote)) {
@@ -188,6 +195,12 @@ impl Transport {
             self.happenings.push_back(Happening::Pair { local, remote });
         }
         self.transmits.push_back(Transmit { source: local, destination: remote, payload });
+    }
+
+    /// Whether another pair than this is in use.
+    fn is_idle(&self, ends: (SocketAddr, SocketAddr)) -> bool {
+        let connected = matches!(self.ice, IceState::Connected | IceState::Completed);
+        connected && self.pair.is_some_and(|pair| pair != ends)
     }
 
     /// While no pair is nominated, checks [nominate](super::nomination).
@@ -350,6 +363,7 @@ impl Transport {
         let restarted = api.local_ice_credentials() != *before;
         if restarted {
             api.set_local_ice_credentials(creds(credentials));
+            self.idle_pairs.clear();
         }
         restarted
     }

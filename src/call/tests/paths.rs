@@ -89,6 +89,12 @@ impl Network for Closing {
 
 #[test]
 fn a_direct_path_that_closes_is_left_for_the_relay() {
+    for after in [SECOND, 20 * SECOND] {
+        a_direct_path_closes(after);
+    }
+}
+
+fn a_direct_path_closes(after: Duration) {
     let mut pair = pair_on(Closing { steady: Steady::rtt(50 * MS), direct: true });
     for party in BOTH {
         let host = LocalCandidate::host(address(party, 0));
@@ -99,7 +105,7 @@ fn a_direct_path_that_closes_is_left_for_the_relay() {
     }
     pair.call();
     assert!(pair.run_until_both(SECOND, "connected"));
-    pair.talk_for(SECOND, b"speech");
+    pair.talk_for(after, b"speech");
     pair.network.direct = false;
     let closed = pair.elapsed();
     pair.talk_for(5 * SECOND, b"speech");
@@ -271,4 +277,39 @@ fn hold_after_a_restart_keeps_the_new_credentials() {
         assert_eq!(pair.state(party), Some(State::Connected));
         assert!(pair.end(party).refused.is_empty(), "{:?}", pair.end(party).refused);
     }
+}
+
+/// Counts checks, from a moment on.
+struct Counting {
+    steady: Steady,
+    from: Option<Instant>,
+    checks: usize,
+}
+
+impl Network for Counting {
+    fn datagram(&mut self, from: Party, at: Instant, datagram: &mut Transmit) -> Option<Duration> {
+        let is_request = datagram.payload.starts_with(&[0, 1]);
+        self.checks += usize::from(is_request && self.from.is_some_and(|from| at >= from));
+        self.steady.datagram(from, at, datagram)
+    }
+
+    fn message(&mut self, from: Party, at: Instant, message: &ServerMessage) -> Option<Duration> {
+        self.steady.message(from, at, message)
+    }
+}
+
+#[test]
+fn pairs_that_are_not_in_use_are_checked_seldom_and_stay_known_to_work() {
+    let mut pair = pair_on(Counting { steady: Steady::rtt(50 * MS), from: None, checks: 0 });
+    for party in BOTH {
+        pair.set_candidates(party, (0..4).map(|n| LocalCandidate::host(address(party, n))).collect());
+    }
+    pair.call();
+    assert!(pair.run_until_both(SECOND, "connected"));
+    pair.talk_for(10 * SECOND, b"speech");
+    pair.network.from = Some(pair.now());
+    pair.talk_for(20 * SECOND, b"speech");
+    // Sixteen pairs: the one in use 25 times a side, the others four times.
+    let most = 2 * (26 + 15 * 5);
+    assert!((2 * (25 + 15 * 3)..=most).contains(&pair.network.checks), "{}", pair.network.checks);
 }
