@@ -6,7 +6,7 @@
 //! takes them for lost, and gives a pair up only after many of them.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::timing::{IDLE_CHECK_INTERVAL, PROBING_TIME};
 use crate::ice::stun::{AttributeType, Class, Message, Method};
@@ -68,6 +68,8 @@ fn is_plain_check(datagram: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::ice::stun::{MessageWriter, TransactionId};
 
     fn message(class: Class, kind: AttributeType) -> Vec<u8> {

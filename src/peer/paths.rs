@@ -231,10 +231,9 @@ impl Paths {
     }
 
     /// The pair in use; gives what carries our end of it.
-    pub(super) fn use_pair(&mut self, local: SocketAddr) -> &'static str {
+    pub(super) fn use_pair(&mut self, local: SocketAddr) -> Option<Carrier> {
         self.in_use = Some(local);
-        let relay = self.gatherer.origin(local).map(|origin| origin.carrier);
-        relay.unwrap_or(Carrier::Udp).as_str()
+        self.gatherer.origin(local).map(|origin| origin.carrier)
     }
 
     /// The other side may send from here.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::audio::device::SourceSpec;
 use crate::call::{AudioFrame, Call, CallEvent, EndReason, Negotiated, State, Transmit, timing};
+use crate::ice::Carrier;
 use crate::net::{Datagram, Wake};
 use crate::signaling::{CallId, ClientMessage, DeclineReason, HangupReason, PeerId, ServerMessage};
 
@@ -199,9 +200,10 @@ impl Session {
             CallEvent::Negotiated(negotiated) => self.on_negotiated(&negotiated, reporter),
             CallEvent::Ice(state) => reporter.tell(PeerEvent::Ice { ice: negotiation::ice_name(state) }),
             CallEvent::PairSelected(pair) => {
-                let protocol = paths.map_or("udp", |paths| paths.use_pair(pair.local));
+                let relay = paths.and_then(|paths| paths.use_pair(pair.local));
+                let protocol = relay.unwrap_or(Carrier::Udp).as_str();
                 self.statistics.on_pair(pair, protocol);
-                tell_refusal(self.uplink.handle_new_path(), reporter);
+                tell_refusal(self.uplink.use_path(pair.local, relay), reporter);
                 reporter.tell(negotiation::pair_event(pair, protocol));
             }
             CallEvent::RemoteAddress(address) => {

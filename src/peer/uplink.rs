@@ -1,11 +1,13 @@
 //! Our voice on its way out: an input, cut into frames, encoded, handed to the call.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::audio::control::{Abilities, Controller, Plan};
 use crate::audio::device::{EndEvent, Input, SourceSpec};
 use crate::audio::{Bitrate, EncodedFrame, Error, Level, RedSettings, Sender, SenderConfig};
 use crate::call::Negotiated;
+use crate::ice::Carrier;
 use crate::rtp::ReceiverReport;
 
 use super::engine::Reporter;
@@ -31,6 +33,10 @@ const CAPTURE_FRAMES: f32 = 50.0;
 pub(super) struct Uplink {
     input: Option<Input>,
     sender: Sender,
+    /// What was agreed.
+    abilities: Abilities,
+    /// What the path in use adds to its overhead.
+    path_bytes: u16,
     controller: Controller,
     /// Payload type of Opus, and whether it may be wrapped in RED.
     opus: Option<(u8, bool)>,
@@ -56,6 +62,8 @@ impl Uplink {
         Ok(Self {
             input,
             sender,
+            abilities,
+            path_bytes: 0,
             controller: Controller::new(config.policy, abilities),
             opus: None,
             quiet: 0,
@@ -103,8 +111,24 @@ impl Uplink {
             self.sender.set_muted(muted);
         }
         self.opus = Some((negotiated.payload_type, negotiated.red));
-        self.controller.set_abilities(abilities(wanted, negotiated));
+        self.abilities = abilities(wanted, negotiated);
+        self.tell_abilities();
         self.follow_plan()
+    }
+
+    /// Our packets go out from `local` from now on, by a relay's address over its carrier.
+    ///
+    /// # Errors
+    /// When Opus refuses; what was before then stays.
+    pub(super) fn use_path(&mut self, local: SocketAddr, relay: Option<Carrier>) -> Result<(), Error> {
+        self.path_bytes = path_bytes(local, relay);
+        self.tell_abilities();
+        self.handle_new_path()
+    }
+
+    fn tell_abilities(&mut self) {
+        let overhead_bytes = self.abilities.overhead_bytes + self.path_bytes;
+        self.controller.set_abilities(Abilities { overhead_bytes, ..self.abilities });
     }
 
     /// Follows what the other side reports of our packets.
@@ -319,6 +343,25 @@ fn abilities(wanted: &SenderConfig, negotiated: &Negotiated) -> Abilities {
     }
 }
 
+/// Bytes that a packet takes on its first link beyond those of plain UDP over IPv4. Within a machine there is no link.
+fn path_bytes(local: SocketAddr, relay: Option<Carrier>) -> u16 {
+    const IPV6: u16 = 40 - 20;
+    /// RFC 8656 section 12.4.
+    const CHANNEL: u16 = 4;
+    /// A header with timestamps (RFC 7323) in place of UDP's, and padding to four bytes (RFC 8656 section 12.5).
+    const TCP: u16 = 32 - 8 + 2;
+    /// The header, inner type and tag of a record (RFC 8446 section 5.2).
+    const TLS: u16 = 5 + 1 + 16;
+    let family = if local.is_ipv6() && !local.ip().is_loopback() { IPV6 } else { 0 };
+    family
+        + match relay {
+            None => 0,
+            Some(Carrier::Udp) => CHANNEL,
+            Some(Carrier::Tcp) => CHANNEL + TCP,
+            Some(Carrier::Tls) => CHANNEL + TCP + TLS,
+        }
+}
+
 /// What happened to an end, as an event.
 pub(super) fn device_event(end: &'static str, event: EndEvent) -> PeerEvent {
     let (status, detail) = match event {
@@ -328,4 +371,20 @@ pub(super) fn device_event(end: &'static str, event: EndEvent) -> PeerEvent {
         EndEvent::Ended => ("ended", "nobody reads it any more".to_owned()),
     };
     PeerEvent::Device { end, status, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_and_relays_take_bytes_of_their_own() {
+        let bytes = |local: &str, relay| path_bytes(local.parse().unwrap(), relay);
+        assert_eq!(bytes("192.0.2.1:4000", None), 0);
+        assert_eq!(bytes("[2001:db8::1]:4000", None), 20);
+        assert_eq!(bytes("[::1]:4000", None), 0);
+        assert_eq!(bytes("192.0.2.1:4000", Some(Carrier::Udp)), 4);
+        assert_eq!(bytes("192.0.2.1:4000", Some(Carrier::Tcp)), 30);
+        assert_eq!(bytes("[2001:db8::1]:4000", Some(Carrier::Tls)), 72);
+    }
 }
