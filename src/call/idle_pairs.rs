@@ -67,9 +67,9 @@ fn is_plain_check(datagram: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
 
+    use super::*;
     use crate::ice::stun::{MessageWriter, TransactionId};
 
     fn message(class: Class, kind: AttributeType) -> Vec<u8> {
