@@ -11,6 +11,12 @@ const REPORTS: u32 = 3;
 /// Share of what was sent that arrives meanwhile, above which a queue that is not long is none: into one goes more than comes
 /// out. Round trips that are high by chance, three in a row, are not rare on a path with much jitter.
 const PASSED_ON: f64 = 0.93;
+/// A long queue is believed sooner if less than this share arrives meanwhile.
+const FILLS_QUICKLY: f64 = 0.85;
+/// See [`FILLS_QUICKLY`].
+const FEW_REPORTS: u32 = 2;
+/// What arrives as a share of what is sent, above which a queue is being emptied: it is left over from before a fall.
+const EMPTIES: f64 = 1.05;
 /// Memory of how much the round trip varies, in reports.
 const VARIATION_REPORTS: u32 = 4;
 /// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
@@ -22,7 +28,9 @@ const GROWTH: f64 = 1.04;
 /// The same far below the rate that was too much last, which a moment without any packet may have given.
 const QUICK_GROWTH: f64 = 1.3;
 /// The same near that rate.
-const CAREFUL_GROWTH: f64 = 1.004;
+const CAREFUL_GROWTH: f64 = 1.002;
+/// From this share of that rate on it is near.
+const NEAR: f64 = 0.9;
 /// How long that rate is remembered.
 const MEMORY: Duration = Duration::from_secs(60);
 /// Loss from which a bottleneck without a queue is suspected.
@@ -100,8 +108,9 @@ impl Queued {
 
     /// Whether they are to be believed. On a path that has a limit a queue shows that it was passed, by however little.
     fn is_one(&self, has_limit: bool) -> bool {
-        let fills = self.delivered_bps < PASSED_ON * self.sent_bps;
-        self.reports >= REPORTS && (self.is_long || has_limit || fills)
+        let fills = |share| self.delivered_bps < share * self.sent_bps;
+        let soon = self.reports >= FEW_REPORTS && self.is_long && fills(FILLS_QUICKLY);
+        soon || self.reports >= REPORTS && (self.is_long || has_limit || fills(PASSED_ON))
     }
 }
 
@@ -158,7 +167,8 @@ impl Bottleneck {
             Queue::None => self.queued = Queued::default(),
             queue => self.queued.add(delivery, queue == Queue::Long),
         }
-        if self.queued.is_one(self.limit_bps.is_some()) {
+        let empties = delivery.delivered_bps > EMPTIES * delivery.sent_bps;
+        if self.queued.is_one(self.limit_bps.is_some()) && !empties {
             self.fall(delivery);
         } else if !self.on_trial(delivery) && self.queued.reports == 0 {
             self.rise(delivery.at, seconds, most_bps);
@@ -196,10 +206,12 @@ impl Bottleneck {
         }
         let carried = delivery.delivered_bps.min(delivery.sent_bps);
         let before = self.limit_bps.unwrap_or(f64::INFINITY).min(delivery.sent_bps);
-        self.too_much = Some((before, delivery.at));
+        // What went into the queue was too much, but so is whatever is more than came out of it.
+        self.too_much = Some((carried.min(before), delivery.at));
         self.limit_bps = Some((BELOW * carried.min(before)).max(LEAST_BPS));
         self.held_until = Some(delivery.at + HOLD);
         self.trial = None;
+        self.queued = Queued::default();
     }
 
     /// Sends less for a while where much is lost. `true` while that goes on.
@@ -262,7 +274,7 @@ impl Bottleneck {
         }
         let too_much = self.too_much.filter(|(_, at)| now.saturating_duration_since(*at) < MEMORY);
         let growth = match too_much {
-            Some((bps, _)) if limit > 0.8 * bps => CAREFUL_GROWTH,
+            Some((bps, _)) if limit > NEAR * bps => CAREFUL_GROWTH,
             Some((bps, _)) if limit < 0.5 * bps => QUICK_GROWTH,
             _ => GROWTH,
         };
@@ -281,16 +293,19 @@ mod tests {
         let start = Instant::now();
         let most = 64_000.0;
         let mut bottleneck = Bottleneck::default();
+        // By the checks, before anything was sent.
+        bottleneck.handle_round_trip(Duration::from_millis(40));
         let mut queue = 0.0;
         (0..seconds)
             .map(|second| {
                 let sent = bottleneck.limit_bps().unwrap_or(most).min(most);
                 let wanted = queue + 1000.0 * (sent - capacity) / capacity;
                 let dropped = (wanted - queue_ms).max(0.0) / 1000.0 * capacity / sent;
-                queue = wanted.clamp(0.0, queue_ms);
+                let before = std::mem::replace(&mut queue, wanted.clamp(0.0, queue_ms));
+                let passed = sent * (1.0 - dropped.min(1.0)) + (before - queue) / 1000.0 * capacity;
                 let delivery = Delivery {
                     at: start + Duration::from_secs(second),
-                    delivered_bps: sent * (1.0 - dropped.min(1.0)) * (1.0 - loss),
+                    delivered_bps: passed * (1.0 - loss),
                     sent_bps: sent,
                     lost: (loss + dropped).min(1.0),
                     rtt: Some(Duration::from_secs_f64((40.0 + queue) / 1000.0)),
@@ -310,11 +325,20 @@ mod tests {
     #[test]
     fn a_narrow_path_is_found_in_seconds_and_kept_below() {
         let limits = run(40_000.0, 300.0, 0.0, 120);
-        assert!(limits[12] < 40_000.0, "{limits:?}");
+        assert!(limits[2] < 40_000.0, "{limits:?}");
         let later = &limits[20..];
         let full = later.iter().filter(|&&limit| limit > 41_000.0).count();
         assert!(full < later.len() / 10, "{later:?}");
         assert!(later.iter().sum::<f64>() / later.len() as f64 > 28_000.0, "{later:?}");
+    }
+
+    #[test]
+    fn the_queue_that_a_fall_leaves_to_empty_is_no_reason_to_fall_again() {
+        for (capacity, queue_ms) in [(48_000.0, 300.0), (40_000.0, 1000.0), (32_000.0, 500.0)] {
+            let limits = run(capacity, queue_ms, 0.0, 30);
+            assert!(limits[29] < 1.03 * capacity, "{limits:?}");
+            assert!(limits.iter().all(|&limit| limit > 0.8 * capacity), "{limits:?}");
+        }
     }
 
     #[test]
