@@ -98,6 +98,8 @@ pub(super) struct Transport {
     sequence: u64,
     timestamp_offset: u32,
     stats: CallStats,
+    /// Highest sequence number, losses and jitter of the latest report on our packets.
+    reported: Option<(u64, u64, u32)>,
     wall_clock: Option<WallClock>,
     /// When a packet is to say when it was captured.
     capture_time_due: Instant,
@@ -143,6 +145,7 @@ impl Transport {
             sequence: u64::from(u16::from_be_bytes([s0, s1]) >> 1),
             timestamp_offset: u32::from_be_bytes(t),
             stats: CallStats::default(),
+            reported: None,
             wall_clock: call.wall_clock,
             capture_time_due: now,
             level_due: now,
@@ -287,8 +290,12 @@ impl Transport {
         self.stats.remote_loss = stats.loss.or(self.stats.remote_loss);
         let jitter = stats.remote.as_ref().map(|r| rtp::Samples(i64::from(r.jitter)).duration());
         self.stats.remote_jitter = jitter.or(self.stats.remote_jitter);
-        // Without a loss no report has come since the last statistics.
-        let (Some(remote), Some(jitter), Some(_)) = (&stats.remote, jitter, stats.loss) else { return };
+        let (Some(remote), Some(jitter)) = (&stats.remote, jitter) else { return };
+        // str0m says nothing of when a report came: where none has come since the last statistics, it says the same again.
+        let report = (*remote.maximum_sequence_number, remote.packets_lost, remote.jitter);
+        if self.reported.replace(report) == Some(report) {
+            return;
+        }
         self.short_headers.confirm(*remote.maximum_sequence_number as u16);
         self.happenings.push_back(Happening::Report(rtp::ReceiverReport {
             at: stats.timestamp,

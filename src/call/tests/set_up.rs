@@ -397,3 +397,19 @@ fn where_udp_is_swallowed_a_relay_over_tls_carries_the_call_within_700_ms() {
     let took = pair.elapsed() - accepted;
     assert!(took <= 700 * MS, "{took:?}");
 }
+
+#[test]
+fn the_first_report_on_our_packets_counts() {
+    let mut pair = connected();
+    let began = pair.elapsed();
+    pair.talk_for(4 * SECOND, b"speech");
+    let reports: Vec<Duration> = pair
+        .end(Party::Caller)
+        .events
+        .iter()
+        .filter(|(_, event)| matches!(event, CallEvent::Report(_)))
+        .map(|(at, _)| *at - began)
+        .collect();
+    // Reports and statistics come once a second each.
+    assert!(reports[0] <= 1100 * MS && reports.len() >= 3, "{reports:?}");
+}
