@@ -17,6 +17,8 @@ const FILLS_QUICKLY: f64 = 0.85;
 const FEW_REPORTS: u32 = 2;
 /// What arrives as a share of what is sent, above which a queue is being emptied: it is left over from before a fall.
 const EMPTIES: f64 = 1.05;
+/// So much less of a round trip than before shows that, too.
+const SINKS: Duration = Duration::from_millis(20);
 /// Memory of how much the round trip varies, in reports.
 const VARIATION_REPORTS: u32 = 4;
 /// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
@@ -163,16 +165,24 @@ impl Bottleneck {
             .last
             .map_or(1.0, |last| delivery.at.saturating_duration_since(last).as_secs_f64().clamp(0.0, 10.0));
         self.last = Some(delivery.at);
+        let latest = self.latest;
         match self.queue(delivery) {
             Queue::None => self.queued = Queued::default(),
+            _ if self.empties(latest, delivery) => self.queued = Queued::default(),
             queue => self.queued.add(delivery, queue == Queue::Long),
         }
-        let empties = delivery.delivered_bps > EMPTIES * delivery.sent_bps;
-        if self.queued.is_one(self.limit_bps.is_some()) && !empties {
+        if self.queued.is_one(self.limit_bps.is_some()) {
             self.fall(delivery);
         } else if !self.on_trial(delivery) && self.queued.reports == 0 {
             self.rise(delivery.at, seconds, most_bps);
         }
+    }
+
+    /// Whether a queue is what was left over from before a fall, by a round trip that was `latest` before.
+    fn empties(&self, latest: Option<Duration>, delivery: &Delivery) -> bool {
+        let fell = self.held_until.is_some_and(|until| delivery.at < until);
+        let sinks = latest.zip(delivery.rtt).is_some_and(|(before, now)| now + SINKS < before);
+        fell && (sinks || delivery.delivered_bps > EMPTIES * delivery.sent_bps)
     }
 
     fn queue(&mut self, delivery: &Delivery) -> Queue {

@@ -79,7 +79,7 @@ impl LossEstimate {
 
     /// Forgets all: the packets take another path from now on. What is reported next is the time between the two.
     pub fn start_over(&mut self) {
-        *self = Self { last: self.last, is_fresh: true, ..Self::default() };
+        *self = Self { last: self.last, is_fresh: self.last.is_some(), ..Self::default() };
     }
 
     /// Packets and losses of a report; of one that tells of an outage, no more losses than a long burst has.
@@ -179,18 +179,24 @@ mod tests {
         assert!(report(2, 160) > 0.3);
     }
 
+    fn report(highest: u64, lost: u64) -> ReceiverReport {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let at = Instant::now();
+        ReceiverReport { at, highest, lost, jitter: Duration::ZERO, rtt: None }
+    }
+
+    #[test]
+    fn on_the_first_path_the_second_report_counts() {
+        let mut estimate = LossEstimate::default();
+        estimate.start_over();
+        assert_eq!(estimate.handle_report(&report(100, 0)), None, "of how many packets is not known");
+        assert_eq!(estimate.handle_report(&report(200, 30)), Some((100, 30)));
+    }
+
     #[test]
     fn what_was_lost_between_two_paths_says_nothing_of_the_new_one() {
         let mut estimate = estimate(0.2, 2.0, 30);
         estimate.start_over();
-        let report = |highest, lost| ReceiverReport {
-            #[expect(clippy::disallowed_methods, reason = "any instant will do")]
-            at: Instant::now(),
-            highest,
-            lost,
-            jitter: Duration::ZERO,
-            rtt: None,
-        };
         let lost = estimate.last.map_or(0, |(_, lost)| lost);
         assert_eq!(estimate.handle_report(&report(3000, lost)), None, "nothing new is heard yet");
         assert_eq!(estimate.handle_report(&report(3300, lost + 250)), None);
