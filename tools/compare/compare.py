@@ -82,7 +82,8 @@ def undisturbed():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", default=",".join(NETWORKS))
+    usual = [network for network, what in NETWORKS.items() if not what.get("further")]
+    parser.add_argument("--networks", default=",".join(usual), help=f"of {', '.join(NETWORKS)}; by default the first {len(usual)}")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--pairs", help='"a:b,c:d"; by default those of docs/compare.md')
     parser.add_argument("--together", type=int, default=4, help="calls that run at once")

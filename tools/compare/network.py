@@ -48,6 +48,7 @@ class Direction:
         self.network, self.seed = network, seed
         self.numbers, self.in_burst = {}, False
         self.origin = self.latest = None
+        self.free = 0
         self.bytes, self.bytes_beside, self.delays, self.lost = 0, 0, [], 0
         self.first = self.last = None
 
@@ -56,19 +57,32 @@ class Direction:
         number = self.numbers.get(kind, 0)
         self.numbers[kind] = number + 1
         draw = random.Random(f"{self.seed} {kind} {number}")
-        lost = self._loses(kind, draw)
-        arrival = self._arrival(draw, now) if not lost else None
+        left = self._left(packet, now)
+        lost = self._loses(kind, draw) or left is None
+        arrival = self._arrival(draw, left) if not lost else None
         if kind == "rtp":
             if self.origin is None:
                 self.origin = self.first = now
             self.last = now
             self.lost += lost
             if not lost:
-                self.delays.append(arrival - now)
+                self.delays.append(arrival - left)
             self.bytes += len(packet)
         elif self.first is not None:
             self.bytes_beside += len(packet)
         return arrival
+
+    def _left(self, packet, now):
+        """When a packet has left a narrow link; None where its queue is full. That queue is no delay of the path's own:
+        who sends less has none."""
+        link = self.network.get("link")
+        if not link:
+            return now
+        begins = max(now, self.free)
+        if begins - now > link["queue_ms"] * MS:
+            return None
+        self.free = begins + int(len(packet) * 8 / link["kbps"] * MS)
+        return self.free
 
     def _loses(self, kind, draw):
         share, burst = self.network.get("lost", 0.0), self.network.get("burst", 0)
