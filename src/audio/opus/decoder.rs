@@ -8,7 +8,7 @@ use super::{
 };
 use crate::audio::{Error, SAMPLE_RATE};
 
-/// How much work a [`Decoder`] puts into concealment and enhancement. The default is deep concealment.
+/// How much work a [`Decoder`] puts into concealment. The default is deep concealment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum DecoderEffort {
     /// Classic concealment only.
@@ -16,10 +16,6 @@ pub enum DecoderEffort {
     /// Concealment by a neural model of speech (deep PLC); needed for deep redundancy too.
     #[default]
     DeepConcealment,
-    /// Deep PLC, and low-rate speech enhanced as it is decoded (OSCE, LACE).
-    Enhance,
-    /// The same with the better and slower enhancer (NoLACE).
-    EnhanceMore,
 }
 
 impl DecoderEffort {
@@ -28,8 +24,6 @@ impl DecoderEffort {
         match self {
             DecoderEffort::Plain => 0,
             DecoderEffort::DeepConcealment => 5,
-            DecoderEffort::Enhance => 6,
-            DecoderEffort::EnhanceMore => 7,
         }
     }
 }
