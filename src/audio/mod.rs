@@ -24,6 +24,7 @@ mod fader;
 pub mod fuzz;
 mod level;
 pub mod opus;
+mod pause;
 pub mod pcm;
 mod playback;
 mod receiver;

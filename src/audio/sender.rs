@@ -1,11 +1,13 @@
 //! The capture half: samples in, encoded frames out.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::{
     Bitrate, Channels, Error, Fader, FrameLength, Level, SAMPLE_RATE,
     bandwidth_watch::BandwidthWatch,
     opus::{Bandwidth, Encoder, EncoderConfig, MAX_PACKET_BYTES},
+    pause::Pause,
 };
 use crate::rtp::{PayloadFormat, RedPacker};
 
@@ -73,6 +75,7 @@ pub struct Sender {
     talking: bool,
     dropped_samples: u64,
     packet: [u8; MAX_PACKET_BYTES],
+    pause: Pause,
     red: Option<RedSettings>,
     packer: RedPacker,
 }
@@ -96,6 +99,7 @@ impl Sender {
             talking: false,
             dropped_samples: 0,
             packet: [0; MAX_PACKET_BYTES],
+            pause: Pause::default(),
             red: None,
             packer: RedPacker::default(),
         })
@@ -132,22 +136,10 @@ impl Sender {
         let frame = self.pending.get_mut(self.taken..end)?;
         self.fader.apply(frame);
         let level = Level::of(frame);
-        let bandwidth = self.bandwidth_watch.on_frame(frame, self.encoder.config().channels.count());
-        if bandwidth != self.bandwidth && self.encoder.set_max_bandwidth(bandwidth).is_ok() {
-            self.bandwidth = bandwidth;
-        }
-        let bytes = match self.encoder.encode(frame, &mut self.packet) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                // Not reached by any input that we know; the receiver conceals the frame.
-                tracing::error!(%error, "a frame was not encoded");
-                0
-            }
-        };
         let (timestamp, captured_at) = (self.timestamp, self.pending_since?);
+        let (bytes, dtx) = self.encode(self.taken..end);
         self.taken = end;
         self.pass(samples * self.channels().count());
-        let dtx = bytes == 0 || (self.encoder.config().dtx && bytes <= MAX_DTX_BYTES);
         let marker = !dtx && !self.talking;
         self.talking = !dtx;
         let (format, payload) = self.payload(bytes, timestamp, dtx);
@@ -161,6 +153,28 @@ impl Sender {
             dtx,
             marker,
         })
+    }
+
+    /// Has the packet of a frame of what is pending in `packet`. Returns its bytes, and whether it stands for silence.
+    fn encode(&mut self, frame: Range<usize>) -> (usize, bool) {
+        let frame = &self.pending[frame];
+        // Deep redundancy counts on having seen every frame.
+        let may_repeat = self.encoder.config().redundancy_ms == 0;
+        if may_repeat && let Some(bytes) = self.pause.repeat(frame) {
+            return (bytes, true);
+        }
+        let bandwidth = self.bandwidth_watch.on_frame(frame, self.encoder.config().channels.count());
+        if bandwidth != self.bandwidth && self.encoder.set_max_bandwidth(bandwidth).is_ok() {
+            self.bandwidth = bandwidth;
+        }
+        let bytes = self.encoder.encode(frame, &mut self.packet).unwrap_or_else(|error| {
+            // Not reached by any input that we know; the receiver conceals the frame.
+            tracing::error!(%error, "a frame was not encoded");
+            0
+        });
+        let dtx = bytes == 0 || (self.encoder.config().dtx && bytes <= MAX_DTX_BYTES);
+        self.pause.on_encoded(frame, bytes, dtx);
+        (bytes, dtx)
     }
 
     /// The payload around the Opus packet of `bytes` that was just made.
@@ -230,6 +244,7 @@ impl Sender {
         }
         if frame != current {
             self.packer.clear();
+            self.pause = Pause::default();
         }
         Ok(())
     }
@@ -311,7 +326,7 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::opus::{Decoder, DecoderEffort, testing::correlation, testing::voice_like};
+    use crate::audio::opus::{Decoder, DecoderEffort, Mode, testing::correlation, testing::voice_like};
     use crate::rtp::{Samples, red};
 
     fn sender(config: SenderConfig) -> (Sender, Instant) {
@@ -452,6 +467,30 @@ mod tests {
         sender.push(&source, now);
         let marked = std::iter::from_fn(|| sender.poll_frame().map(|f| f.marker)).filter(|&m| m).count();
         assert_eq!(marked, 1, "the talkspurt begins once");
+    }
+
+    #[test]
+    fn speech_after_a_pause_of_which_little_was_encoded_is_that_after_one_of_which_all_was() {
+        // The second encoder is never let off: there is always something, if too soft to be heard.
+        let heard_after = |hiss: f32, mode| {
+            let config = SenderConfig { dtx: true, mode, ..Default::default() };
+            let (mut sender, now) = sender(config);
+            let mut decoder = Decoder::new(Channels::Mono, DecoderEffort::Plain).unwrap();
+            let (mut out, mut heard) = ([0.0; 480], Vec::new());
+            for part in [voice_like(4800), vec![hiss; 48_000], voice_like(24_000)] {
+                sender.push(&part, now);
+                heard.clear();
+                while let Some(frame) = sender.poll_frame() {
+                    decoder.decode(frame.payload, &mut out).unwrap();
+                    heard.extend_from_slice(&out);
+                }
+            }
+            heard
+        };
+        for mode in [Mode::Voice, Mode::Music] {
+            let similar = correlation(&heard_after(0.0, mode), &heard_after(1e-9, mode));
+            assert!(similar > 0.99, "{mode}: {similar}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Silence on the wire (no datagram at all) after which the path counts as lost.
 ///
-/// Audio comes every few milliseconds, or every 400 ms in DTX; reports come every second and connectivity
-/// checks every [`CHECK_INTERVAL`], so this is at least three of the rarest missed. ICE's own consent
+/// Audio comes every few milliseconds, or in DTX every 400 ms and more; reports come every second and connectivity
+/// checks every [`CHECK_INTERVAL`] in any case, so this is three of these missed. ICE's own consent
 /// (RFC 7675) would take 15 s and more.
 pub const SILENCE_LIMIT: Duration = Duration::from_millis(2500);
 
