@@ -105,8 +105,15 @@ impl Receiver {
     /// Pulls end where frames end, so that none waits for its place within a pull, and a stream of 10 ms frames costs
     /// a hundred pulls a second and not four hundred.
     pub fn render_ready(&mut self, now: Instant, out: &mut [f32]) -> usize {
+        self.render_overdue(now, 0, out)
+    }
+
+    /// The same for a sink that asks late, when the next `overdue` samples per channel should have been rendered: these come
+    /// at once, whatever they are. In the short pulls in which losses are made up, who is behind would have the more to do
+    /// the later it is.
+    pub fn render_overdue(&mut self, now: Instant, overdue: usize, out: &mut [f32]) -> usize {
         let room = (out.len() / self.channels).min(MAX_PIECE);
-        let least = LEAST_PULL.min(room);
+        let least = LEAST_PULL.max(overdue).min(room);
         self.prepare(now, least);
         let length = match self.jitter.pause(self.sound.line().unplayed()) {
             Some(pause) => self.lengthen_pause(pause.len().clamp(least, room)),

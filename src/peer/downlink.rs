@@ -7,7 +7,7 @@ use crate::audio::{Level, Receiver, ReceiverConfig, ReceiverStats, SearchTone};
 use crate::rtp::Packet;
 
 use super::engine::Reporter;
-use super::playout_clock::{MAX_PULL_SAMPLES, PlayoutClock, duration_of};
+use super::playout_clock::{MAX_PULL_SAMPLES, PlayoutClock, Pull, duration_of};
 use super::uplink::device_event;
 use super::{PeerConfig, PeerError, PeerEvent};
 
@@ -111,9 +111,9 @@ impl Downlink {
             clock.align(wanted);
             self.aligned = true;
         }
-        while let Some((due, most)) = self.clock.as_mut().and_then(|clock| clock.pull(now)) {
+        while let Some(Pull { due, overdue, most }) = self.clock.as_mut().and_then(|clock| clock.pull(now)) {
             let out = &mut self.buffer[..most * self.channels];
-            let samples = self.receiver.render_ready(due, out);
+            let samples = self.receiver.render_overdue(due, overdue, out);
             self.on_rendered(samples * self.channels, now, reporter);
             if let Some(Output::Paced(output)) = &mut self.output {
                 output.write(&self.buffer[..samples * self.channels]);

@@ -33,6 +33,17 @@ pub(super) struct PlayoutClock {
     shorter: Option<u32>,
 }
 
+/// A pull that is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pull {
+    /// When it was due.
+    pub(super) due: Instant,
+    /// How many samples per channel have become due since.
+    pub(super) overdue: usize,
+    /// How many it may have.
+    pub(super) most: usize,
+}
+
 impl PlayoutClock {
     /// A clock whose first pull is due at `now`.
     pub(super) fn start(now: Instant) -> Self {
@@ -58,9 +69,8 @@ impl PlayoutClock {
         self.shorter = (ahead > 0).then_some(ahead);
     }
 
-    /// The pull that is due at `now`, if one is: when it was due, and how many samples it may have at most.
-    /// Say [`PlayoutClock::advance`] when it has been made.
-    pub(super) fn pull(&mut self, now: Instant) -> Option<(Instant, usize)> {
+    /// The pull that is due at `now`, if one is. Say [`PlayoutClock::advance`] when it has been made.
+    pub(super) fn pull(&mut self, now: Instant) -> Option<Pull> {
         let due = self.due();
         if now < due {
             return None;
@@ -68,7 +78,9 @@ impl PlayoutClock {
         if now - due > MAX_BEHIND {
             self.origin += now - due;
         }
-        Some((self.due(), self.shorter.map_or(MAX_PULL_SAMPLES, |samples| samples as usize)))
+        let due = self.due();
+        let overdue = samples_in(now.saturating_duration_since(due));
+        Some(Pull { due, overdue, most: self.shorter.map_or(MAX_PULL_SAMPLES, |samples| samples as usize) })
     }
 
     /// So many samples per channel were handed over.
@@ -85,6 +97,11 @@ pub(super) fn duration_of(samples: u64) -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(rest * NANOS_PER_SECOND / u64::from(SAMPLE_RATE))
 }
 
+/// The whole samples of a time.
+fn samples_in(time: Duration) -> usize {
+    (time.as_nanos() * u128::from(SAMPLE_RATE) / u128::from(NANOS_PER_SECOND)) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,8 +111,7 @@ mod tests {
     /// Makes every pull that is due, none longer than 1.25 ms, and gives their lengths.
     fn pulls_until(clock: &mut PlayoutClock, now: Instant) -> Vec<usize> {
         let pull = |clock: &mut PlayoutClock| {
-            let (_, most) = clock.pull(now)?;
-            let samples = most.min(60);
+            let samples = clock.pull(now)?.most.min(60);
             clock.advance(samples);
             Some(samples)
         };
@@ -141,6 +157,16 @@ mod tests {
         pulls_until(&mut clock, due);
         let phase = (clock.due() - start).as_micros() % PULL.as_micros();
         assert_eq!(phase, 1000);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn a_late_pull_says_by_how_much_it_is_late() {
+        let start = Instant::now();
+        let mut clock = PlayoutClock::start(start);
+        assert_eq!(clock.pull(start).unwrap().overdue, 0);
+        let late = clock.pull(start + Duration::from_millis(7)).unwrap();
+        assert_eq!((late.due, late.overdue), (start, 336));
     }
 
     #[test]

@@ -394,3 +394,23 @@ fn where_packets_come_late_little_is_made_up_before_a_word() {
     assert!((100.0..=300.0).contains(&pulls), "{shown}");
     assert!(plain <= 30.0 && model <= 5.0, "{shown}");
 }
+
+#[test]
+fn what_is_overdue_is_rendered_at_once_however_little_would_do() {
+    let source = voice_like(48_000);
+    let scene = Scene::of(FrameLength::Ms20, 960);
+    let mut receiver = Receiver::new(ReceiverConfig::default()).unwrap();
+    // Nothing comes from the 25th packet on, half a second later.
+    let mut lengths = Vec::new();
+    let lost = |n| (n < 25).then_some(0.0);
+    scene.listen(&source, &mut receiver, lost, |ms, receiver, at, out| {
+        let overdue = if ms < 700.0 { 0 } else { 480 };
+        let length = receiver.render_overdue(at, overdue, out);
+        if ms > 600.0 {
+            lengths.push((ms < 700.0, length));
+        }
+        length
+    });
+    assert!(lengths.iter().all(|&(in_time, length)| length == if in_time { 60 } else { 480 }), "{lengths:?}");
+    assert!(lengths.len() > 80 + 20, "{lengths:?}");
+}
