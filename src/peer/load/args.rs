@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::audio::FrameLength;
+use crate::audio::{Bitrate, FrameLength, Mode};
 
 /// Options of `peer load`.
 #[derive(Debug, Clone, Args)]
@@ -21,6 +21,12 @@ pub struct LoadArgs {
     /// Length of an Opus frame: 2.5, 5, 10, 20, 40 or 60
     #[arg(long, value_name = "MS", default_value = "20")]
     pub frame_ms: FrameLength,
+    /// Bitrate of Opus, 6000 to 510000 (or 6k to 510k) [default: as in a call]
+    #[arg(long, value_name = "BPS")]
+    pub bitrate: Option<Bitrate>,
+    /// Code as for music: by transform alone, which costs less than half of what coding for a voice does
+    #[arg(long)]
+    pub music: bool,
     /// Share of the time in which each end speaks, in percent; it is silent for the rest
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub talk: u8,
@@ -40,6 +46,11 @@ impl LoadArgs {
     /// From when on something is too late.
     pub(super) fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.deadline_ms / 1000.0)
+    }
+
+    /// What the encoders are tuned for.
+    pub(super) fn mode(&self) -> Mode {
+        if self.music { Mode::Music } else { Mode::Voice }
     }
 }
 

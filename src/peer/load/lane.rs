@@ -88,7 +88,9 @@ impl Lane {
         config.audio.frame = args.frame_ms;
         config.audio.dtx = args.dtx;
         config.audio.complexity = args.complexity;
+        config.audio.mode = args.mode();
         config.policy.frame = Some(args.frame_ms);
+        config.policy.bitrate = args.bitrate;
         Ok(Lane {
             punctuality: Punctuality::new(args.deadline()),
             args: args.clone(),

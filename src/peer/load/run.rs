@@ -126,6 +126,7 @@ impl Result {
         row("calls, both ends here", args.calls.to_string());
         row("threads", self.threads.to_string());
         row("measured, s", format!("{:.1}", self.measured.as_secs_f64()));
+        row("coded", self.coding(args));
         row("ends without media, or lost", self.lost.to_string());
         row("frames to send and sound to render", self.punctuality.done().to_string());
         row(&format!("of them later than {} ms", args.deadline_ms), self.punctuality.missed().to_string());
@@ -142,6 +143,22 @@ impl Result {
         row("memory, MiB", kib(self.resident_kib));
         row("memory for each call, MiB", kib(self.resident_kib.map(|kib| kib / u64::from(args.calls))));
         table
+    }
+
+    /// How voices were coded.
+    fn coding(&self, args: &LoadArgs) -> String {
+        let kbps = self.stats.iter().map(|end| f64::from(end.opus_bps)).sum::<f64>()
+            / self.stats.len().max(1) as f64
+            / 1000.0;
+        let repaired = self.stats.iter().any(|end| end.fec || end.red_distance > 0 || end.dred_ms > 0);
+        format!(
+            "{} ms, {kbps:.0} kbit/s, as {}, complexity {}{}{}",
+            args.frame_ms,
+            args.mode(),
+            args.complexity.map_or("as heard".into(), |complexity| complexity.to_string()),
+            if args.dtx { ", silence left out" } else { "" },
+            if repaired { ", with redundancy" } else { "" },
+        )
     }
 
     fn sentence(&self, args: &LoadArgs) -> String {
