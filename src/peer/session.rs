@@ -260,6 +260,15 @@ impl Session {
 
     /// Encodes what was captured and renders what is due.
     pub(super) fn move_audio(&mut self, now: Instant, reporter: &mut Reporter) {
+        self.speak(now, reporter);
+        self.downlink.pump(now, reporter);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.on_playout(self.downlink.receiver(), now);
+        }
+    }
+
+    /// Encodes what was captured.
+    pub(super) fn speak(&mut self, now: Instant, reporter: &mut Reporter) {
         let call = &mut self.call;
         self.uplink.pump(now, reporter, |frame| {
             let frame = AudioFrame {
@@ -272,10 +281,6 @@ impl Session {
             };
             call.send_audio(frame, now);
         });
-        self.downlink.pump(now, reporter);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.on_playout(self.downlink.receiver(), now);
-        }
     }
 
     fn record(&mut self, write: impl FnOnce(&mut Recorder)) {
@@ -301,6 +306,11 @@ impl Session {
     /// When the next frame is complete, or the next sound is to be rendered, whichever is first.
     pub(super) fn audio_deadline(&self) -> Option<Instant> {
         [self.uplink.deadline(), self.downlink.deadline()].into_iter().flatten().min()
+    }
+
+    /// When the next frame is complete.
+    pub(super) fn speech_deadline(&self) -> Option<Instant> {
+        self.uplink.deadline()
     }
 
     /// Whether the call is over and everything of it has been put out.

@@ -57,9 +57,19 @@ impl End {
         self.session.audio_deadline()
     }
 
+    /// When the next frame is complete.
+    pub(super) fn speech_due(&self) -> Option<Instant> {
+        self.session.speech_deadline()
+    }
+
     /// When it next has something to do.
     pub(super) fn due(&self) -> Option<Instant> {
         self.session.deadline()
+    }
+
+    /// The part of a turn in which it speaks. What is to be sent is polled afterwards.
+    pub(super) fn speak(&mut self, now: Instant) {
+        self.session.speak(now, &mut self.reporter);
     }
 
     /// One turn, as in a peer's loop. What is to be sent is polled afterwards; [`End::settle`] ends it.
