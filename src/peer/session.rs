@@ -261,6 +261,11 @@ impl Session {
     /// Encodes what was captured and renders what is due.
     pub(super) fn move_audio(&mut self, now: Instant, reporter: &mut Reporter) {
         self.speak(now, reporter);
+        self.listen(now, reporter);
+    }
+
+    /// Renders what is due.
+    pub(super) fn listen(&mut self, now: Instant, reporter: &mut Reporter) {
         self.downlink.pump(now, reporter);
         if let Some(recorder) = &mut self.recorder {
             recorder.on_playout(self.downlink.receiver(), now);
@@ -303,9 +308,9 @@ impl Session {
         [self.call.poll_timeout(), ring].into_iter().chain(audio).flatten().min()
     }
 
-    /// When the next frame is complete, or the next sound is to be rendered, whichever is first.
-    pub(super) fn audio_deadline(&self) -> Option<Instant> {
-        [self.uplink.deadline(), self.downlink.deadline()].into_iter().flatten().min()
+    /// When the next sound is to be rendered.
+    pub(super) fn playout_deadline(&self) -> Option<Instant> {
+        self.downlink.deadline()
     }
 
     /// When the next frame is complete.

@@ -52,9 +52,9 @@ impl End {
         self.session.handle_datagram(datagram);
     }
 
-    /// When the next frame is complete, or the next sound is to be rendered, whichever is first.
-    pub(super) fn audio_due(&self) -> Option<Instant> {
-        self.session.audio_deadline()
+    /// When the next sound is to be rendered.
+    pub(super) fn playout_due(&self) -> Option<Instant> {
+        self.session.playout_deadline()
     }
 
     /// When the next frame is complete.
@@ -72,11 +72,13 @@ impl End {
         self.session.speak(now, &mut self.reporter);
     }
 
-    /// One turn, as in a peer's loop. What is to be sent is polled afterwards; [`End::settle`] ends it.
-    pub(super) fn turn(&mut self, now: Instant) {
+    /// One turn, as in a peer's loop; it listens to what is due by `heard`. What is to be sent is polled afterwards;
+    /// [`End::settle`] ends it.
+    pub(super) fn turn(&mut self, now: Instant, heard: Instant) {
         self.session.handle_timeout(now, &mut self.reporter);
         self.session.deliver(None, &mut self.reporter);
-        self.session.move_audio(now, &mut self.reporter);
+        self.session.speak(now, &mut self.reporter);
+        self.session.listen(heard, &mut self.reporter);
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {

@@ -127,10 +127,12 @@ impl Lane {
             let turn = Instant::now();
             self.begin_calls()?;
             self.take_datagrams();
-            if self.due.iter().flatten().any(|due| *due + HELD_UP < turn) {
+            let held_up = self.due.iter().flatten().any(|due| *due + HELD_UP < turn);
+            if held_up {
                 self.let_all_speak(turn)?;
             }
-            self.take_turns()?;
+            let now = Instant::now();
+            self.take_turns(now, if held_up { turn } else { now })?;
             let next_call = (!self.waiting.is_empty()).then_some(self.next_call);
             let due = self.due.iter().copied().flatten().chain(next_call).min();
             // Whoever owns the lane changes the phase without waking it.
@@ -213,8 +215,8 @@ impl Lane {
         });
     }
 
-    /// Sends every frame that is complete and takes in what comes of it, before anybody listens: who was held up is no
-    /// reason for those who wait for it to make up what was lost, which takes many times what decoding does.
+    /// Sends every frame that is complete and takes in what comes of it, before anybody listens: that this lane was held up is
+    /// no reason to make up what it has yet to send, which takes many times what decoding does.
     fn let_all_speak(&mut self, turn: Instant) -> Result<(), PeerError> {
         for end in &mut self.ends {
             let now = Instant::now();
@@ -230,24 +232,26 @@ impl Lane {
         Ok(())
     }
 
-    /// Gives a turn to every end that was sent something or has something due.
-    fn take_turns(&mut self) -> Result<(), PeerError> {
-        let now = Instant::now();
+    /// Gives a turn to every end that was sent something or has something due. All of them have the same moment: what
+    /// is sent from `now` on is taken in afterwards, and nobody listens to what is due after `heard`, by when all spoke.
+    fn take_turns(&mut self, now: Instant, heard: Instant) -> Result<(), PeerError> {
         for end in 0..self.ends.len() {
             if self.due[end].is_some_and(|due| due <= now) {
-                self.take_turn(end)?;
+                self.take_turn(end, now, heard)?;
             }
         }
         Ok(())
     }
 
-    fn take_turn(&mut self, number: usize) -> Result<(), PeerError> {
-        let now = Instant::now();
+    fn take_turn(&mut self, number: usize, now: Instant, heard: Instant) -> Result<(), PeerError> {
         let end = &mut self.ends[number];
-        if let Some(due) = end.audio_due().filter(|due| self.is_measuring && *due <= now) {
-            self.punctuality.add(now - due);
+        if self.is_measuring {
+            let done = Instant::now();
+            let spoken = end.speech_due().filter(|due| *due <= now);
+            let rendered = end.playout_due().filter(|due| *due <= heard);
+            [spoken, rendered].into_iter().flatten().for_each(|due| self.punctuality.add(done - due));
         }
-        end.turn(now);
+        end.turn(now, heard);
         send_all(&self.net, end);
         let messages: Vec<_> = std::iter::from_fn(|| end.poll_message()).collect();
         match end.settle() {
