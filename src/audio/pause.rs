@@ -8,7 +8,7 @@ const ONE_IN: u32 = 4;
 
 /// Tells which frames of a pause need not be encoded.
 ///
-/// libopus encodes every frame whole before it finds that DTX leaves it out, at three quarters of what speech takes. That
+/// libopus encodes every frame whole before it finds that DTX leaves it out, at two thirds of what speech takes and more. That
 /// tells it what the background is like. Digital silence, as of a microphone that is muted, is like nothing: each frame of it
 /// leaves the encoder as it was.
 #[derive(Debug, Clone, Default)]
