@@ -37,7 +37,7 @@ use super::{JitterStats, Packet, PayloadFormat, RtpTimestamp, Samples, red};
 
 /// Delay above the first packet's at which playout begins: enough for a quiet network. A busy one shows itself within
 /// the first frames and playout falls back as they come late.
-const START_DELAY_US: i64 = 1500;
+const START_DELAY_US: i64 = 1300;
 /// Concealment is made in pieces of this length, or of a frame where that is shorter: Opus' speech coder cannot
 /// conceal less, and what turns out not to be needed gives way.
 const CONCEALMENT: Samples = Samples::from_ms(10);
@@ -201,6 +201,7 @@ impl JitterBuffer {
             self.foreign = None;
             let true_us = self.true_us(packet.arrival);
             self.pace.observe(true_us, true_us - self.line_us(packet.timestamp));
+            self.target.handle_arrival(delay_us, self.clock_us(packet.arrival));
         }
         match packet.format {
             PayloadFormat::Opus => self.on_block(packet, Block::primary(0..packet.payload.len(), reach)),
@@ -306,9 +307,9 @@ impl JitterBuffer {
         self.seen.clear();
         self.foreign = None;
         self.late_share = 0.0;
-        self.target.restart(0, START_DELAY_US);
+        let start_us = self.target.restart(0, START_DELAY_US);
         self.pull = Pull::default();
-        self.play = Play::Starting { due_us: START_DELAY_US };
+        self.play = Play::Starting { due_us: start_us };
     }
 
     // ---- clocks -----------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ mod loss;
 mod one_way;
 mod pace;
 mod packet;
+mod ramp;
 pub mod red;
 mod red_packer;
 mod report;

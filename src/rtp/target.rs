@@ -18,11 +18,13 @@
 //! They are rare, so that is known from a third and longest memory. It is waited for at the least, and added to what the
 //! short one allows: a target that swings between waiting and not waiting is worse than either.
 //!
-//! [Stalls](super::stalls) that come back are waited for beside all that. What comes later than that is played late only by a
+//! [Stalls](super::stalls) that come back are waited for beside all that, and so is what a [queue that fills](super::ramp) is
+//! about to add to the delay of all packets. What comes later than that is played late only by a
 //! little: to speak the rest of a burst faster costs more than the words that it has not got.
 
 use super::Samples;
 use super::histogram::{BIN_US, Histogram};
+use super::ramp::Ramp;
 use super::stalls::Stalls;
 
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
@@ -64,6 +66,7 @@ pub(super) struct Target {
     target_us: i64,
     floor_us: i64,
     stalls: Stalls,
+    ramp: Ramp,
 }
 
 /// What the target trades against what.
@@ -75,6 +78,9 @@ pub struct TargetSettings {
     pub memory_ms: f32,
     /// Delay above the fastest packets that is never exceeded, in milliseconds.
     pub max_delay_ms: u32,
+    /// Delay above the fastest packets that is kept at the least, in milliseconds, from the first packet on: for those who
+    /// would rather wait than be surprised. Nothing by default.
+    pub min_delay_ms: u32,
     /// Whether a stall that came alone is given up: what it held back is left out, and forgotten within two seconds, however
     /// long the memory of jitter is.
     pub catches_up: bool,
@@ -82,7 +88,13 @@ pub struct TargetSettings {
 
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
-        TargetSettings { ms_per_percent: 35.0, memory_ms: 20_000.0, max_delay_ms: 400, catches_up: true }
+        TargetSettings {
+            ms_per_percent: 35.0,
+            memory_ms: 20_000.0,
+            max_delay_ms: 400,
+            min_delay_ms: 0,
+            catches_up: true,
+        }
     }
 }
 
@@ -99,18 +111,32 @@ impl Target {
             target_us: 0,
             floor_us: 0,
             stalls: Stalls::default(),
+            ramp: Ramp::default(),
         }
     }
 
-    /// Begins again with a stream whose first frame came at `delay_us`.
-    pub(super) fn restart(&mut self, delay_us: i64, start_us: i64) {
+    /// Begins again with a stream whose first frame came at `delay_us`, and is played `start_us` later or as much later as
+    /// is kept at the least. Returns by how much.
+    pub(super) fn restart(&mut self, delay_us: i64, start_us: i64) -> i64 {
+        let start_us = start_us.max(self.least_us());
         self.delays.clear();
         self.recent.clear();
         self.sent_later.clear();
         self.has_repairs = false;
-        self.stalls = Stalls::default();
+        (self.stalls, self.ramp) = (Stalls::default(), Ramp::default());
         self.target_us = delay_us + start_us;
         self.floor_us = delay_us;
+        start_us
+    }
+
+    /// What is kept above the fastest packets at the least.
+    fn least_us(&self) -> i64 {
+        i64::from(self.settings.min_delay_ms.min(self.settings.max_delay_ms)) * 1000
+    }
+
+    /// Takes in that a packet came at `now_us` with a delay of `delay_us`, both on the same clock.
+    pub(super) fn handle_arrival(&mut self, delay_us: i64, now_us: i64) {
+        self.ramp.observe(delay_us, now_us);
     }
 
     /// Takes in that a frame of `frame` became available at `delay_us`, and finds the new target. What brought it was sent
@@ -134,7 +160,9 @@ impl Target {
         if self.settings.catches_up && !is_repair {
             self.stalls.observe(delay_us - self.floor_us, usual - self.floor_us, frame_ms);
         }
-        let wanted = (usual.max(self.floor_us + self.stalls.asked_us()) + MARGIN_US).min(ceiling);
+        let asked = self.floor_us + self.stalls.asked_us().max(self.least_us());
+        let expected = self.ramp.expected_us().unwrap_or(asked);
+        let wanted = (usual.max(asked).max(expected) + MARGIN_US).min(ceiling);
         let fall = (f64::from(frame_ms) * FALL_US_PER_SECOND as f64 / 1000.0) as i64;
         self.target_us = wanted.max((self.target_us - fall).min(ceiling));
     }
@@ -309,6 +337,36 @@ mod tests {
             target.observe(if n < 100 { 200 } else { 380_000 }, Samples::ZERO, FRAME);
         }
         assert!((380_000..382_000).contains(&target.us()), "{}", target.us());
+    }
+
+    #[test]
+    fn a_least_delay_is_kept_from_the_first_packet_on() {
+        let mut target = Target::new(TargetSettings { min_delay_ms: 60, ..Default::default() });
+        assert_eq!(target.restart(0, 2000), 60_000);
+        for n in 0..500 {
+            assert!(target.us() >= 59_000, "{n}: {}", target.us());
+            target.observe(200, Samples::ZERO, FRAME);
+        }
+        assert!(target.us() < 62_000, "{}", target.us());
+        for n in 0..500 {
+            target.observe(n % 2 * 100_000, Samples::ZERO, FRAME);
+        }
+        assert!(target.us() > 100_000, "what packets need above it is waited for as ever: {}", target.us());
+    }
+
+    #[test]
+    fn a_queue_that_fills_is_waited_for_before_it_delays_anything() {
+        let mut target = Target::new(TargetSettings { ms_per_percent: 2.0, ..Default::default() });
+        target.restart(0, 2000);
+        let mut missed = 0;
+        for n in 0..300 {
+            // A twelfth of a second in each second.
+            let delay_us = (n - 200).max(0) * 1700;
+            missed += i32::from(n > 230 && delay_us > target.us());
+            target.handle_arrival(delay_us, n * FRAME.us() + delay_us);
+            target.observe(delay_us, Samples::ZERO, FRAME);
+        }
+        assert_eq!(missed, 0);
     }
 
     #[test]

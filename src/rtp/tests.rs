@@ -372,8 +372,8 @@ fn the_last_frame_of_a_burst_is_restored_from_the_low_rate_copy_behind_it() {
                 sink.arrive_as(n, timestamp, packet_with_fec(), at_ms, PayloadFormat::Opus);
             }
             if n >= 3 {
-                sink.pull(at_ms + 1.0);
-                sink.pull(at_ms + 11.0);
+                sink.pull(at_ms + 0.9);
+                sink.pull(at_ms + 10.9);
             }
         }
         let lost = (10..50).filter(|n| n % 10 < burst);

@@ -46,7 +46,13 @@ impl ReceiverConfig {
         };
         let ms_per_percent = self.latency.ms_per_percent();
         let catches_up = self.latency == Latency::Low;
-        TargetSettings { ms_per_percent, memory_ms, max_delay_ms: self.max_delay_ms, catches_up }
+        TargetSettings {
+            ms_per_percent,
+            memory_ms,
+            max_delay_ms: self.max_delay_ms,
+            catches_up,
+            ..Default::default()
+        }
     }
 }
 
