@@ -2,17 +2,22 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use handset::audio::opus::{Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
 use handset::audio::trial::{Pull, Trial};
 use handset::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
-use handset::sim::{Link, Profile};
+use handset::sim::{Link, Profile, Random};
 
 /// Media time of the first sample.
 const ORIGIN: RtpTimestamp = RtpTimestamp(1 << 32);
 /// IP, UDP, RTP and SRTP.
 const OVERHEAD_BYTES: usize = 20 + 8 + 12 + 10;
+
+/// A device asks for sound in steps of this length.
+pub(crate) const TICK: Samples = Samples::from_ms(10);
+/// Purpose of the numbers from which phases are drawn, of the first network.
+const PHASE: u64 = 1000;
 
 /// What packets carry beside their own frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +116,8 @@ impl Call {
             }
         }
         let path_ms = path_ms / arrivals.len().max(1) as f64;
-        Trace { seed, arrivals, path_ms }
+        let phase = TICK.duration().mul_f64(Random::new(seed, PHASE + network as u64).unit());
+        Trace { arrivals, path_ms, phase }
     }
 
     fn sent(&self, n: usize) -> Instant {
@@ -137,12 +143,12 @@ impl Call {
 
 /// What arrives over one network.
 pub(crate) struct Trace {
-    /// The network's seed.
-    pub(crate) seed: u64,
     /// Packets in order of arrival.
     pub(crate) arrivals: Vec<Packet>,
     /// The path's own mean delay, in milliseconds.
     pub(crate) path_ms: f64,
+    /// By how much a device's clock ticks after the first packet: nobody chose that, and it is another one on each trace.
+    pub(crate) phase: Duration,
 }
 
 fn with_copies(plain: &[Vec<u8>], n: usize, copies: usize, frame: usize) -> Arc<[u8]> {

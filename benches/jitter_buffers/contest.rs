@@ -4,14 +4,11 @@ use std::time::{Duration, Instant};
 
 use handset::audio::trial::{Outcome, Playout, Pull, Totals};
 use handset::audio::{Latency, Receiver, ReceiverConfig};
-use handset::rtp::{Packet, RtpTimestamp, Samples, TargetSettings};
-use handset::sim::Random;
+use handset::rtp::{Packet, RtpTimestamp, TargetSettings};
 
-use crate::arrivals::{Call, Trace};
+use crate::arrivals::{Call, TICK, Trace};
 use crate::neteq::{self, NetEq};
 
-/// NetEq is pulled in steps of this length, and ours too where it is pulled by a device.
-const TICK: Samples = Samples::from_ms(10);
 /// The first part of a run is left out of the delays.
 const SETTLING_MS: f64 = 1000.0;
 
@@ -38,8 +35,7 @@ impl Contestant {
 
     /// Runs it over a trace.
     pub(crate) fn run(&self, call: &Call, trace: &Trace, in_device: bool) -> Outcome {
-        // Nobody chose the phase of a device's clock.
-        let phase = TICK.duration().mul_f64(Random::new(trace.seed, 77).unit());
+        let phase = trace.phase;
         let packets = trace.arrivals.iter();
         let ours = match *self {
             Contestant::NetEq(settings) => {

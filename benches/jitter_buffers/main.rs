@@ -9,7 +9,7 @@
 //! - `cargo bench --bench jitter_buffers -- hour` runs our receiver for an hour over each network, between clocks
 //!   that differ by 300 ppm.
 //!
-//! Environment: `SEEDS` (default 3, of `pareto` 14), `SECONDS` (default 30), `NETWORKS` (names, comma-separated),
+//! Environment: `SEEDS` (default 3, of `pareto` 14), `FIRST_SEED` (of `pareto`, default 1), `SECONDS` (default 30), `NETWORKS` (names, comma-separated),
 //! `FRAME_MS` (default 10), `REDUNDANCY` (`none`, `fec`, `red`, `red2`), `RECEIVERS` (parts of names), `SPEECH` (a 48 kHz
 //! mono WAV instead of the synthetic voice), `WAVS` (a folder for what was heard), `SINK` (`paced`, the default: ours
 //! takes sound as it is ready, as `peer` does for files and pipes; `device`: ours is pulled by the same clock as NetEq).
@@ -23,6 +23,7 @@ mod neteq;
 mod pareto;
 mod table;
 mod voice;
+mod workers;
 
 use std::env;
 use std::str::FromStr;

@@ -1,27 +1,23 @@
 //! Both receivers at many settings over many traces: who has the lower delay at the same concealment?
 
 use std::env;
+use std::ops::Range;
 
 use handset::measure::{Curve, CurvePanel, CurvePlot};
 use handset::rtp::TargetSettings;
 use handset::sim::Profile;
 
-use crate::arrivals::{Call, Redundancy};
+use crate::arrivals::{Call, Redundancy, Trace};
 use crate::contest::{Contestant, Row};
-use crate::{neteq, networks, setting, voice};
+use crate::{neteq, networks, setting, voice, workers};
 
 /// What a percent is worth in milliseconds, and how long arrivals are remembered: points of our range.
-const OURS: [(f32, f32); 9] = [
-    (1.0, 1000.0),
-    (5.0, 2000.0),
-    (12.0, 3000.0),
-    (30.0, 6000.0),
-    (80.0, 10_000.0),
-    (150.0, 15_000.0),
-    (300.0, 20_000.0),
-    (1000.0, 30_000.0),
-    (3000.0, 40_000.0),
-];
+const PRICES: [(f32, f32); 6] =
+    [(1.0, 1000.0), (5.0, 2000.0), (12.0, 3000.0), (30.0, 6000.0), (80.0, 10_000.0), (300.0, 20_000.0)];
+/// With a least delay, both are these.
+const PATIENT: (f32, f32) = (60.0, 8000.0);
+/// See [`PATIENT`].
+const OUR_LEAST_DELAYS_MS: [u32; 4] = [25, 40, 60, 100];
 /// NetEq's default comes first.
 const QUANTILES: [f64; 6] = [0.95, 0.7, 0.8, 0.9, 0.97, 0.99];
 const LEAST_DELAYS_MS: [f64; 4] = [40.0, 80.0, 120.0, 200.0];
@@ -61,12 +57,13 @@ impl Gain {
         }
     }
 
-    fn least(gains: impl IntoIterator<Item = Gain>) -> Gain {
-        let most = Gain { delay_ms: f64::INFINITY, concealed: f64::INFINITY };
-        gains.into_iter().fold(most, |a, b| Gain {
-            delay_ms: a.delay_ms.min(b.delay_ms),
-            concealed: a.concealed.min(b.concealed),
-        })
+    /// The worst of each, of what was to be had: where no point of ours has so little concealment, or so little delay, there
+    /// is nothing to say of one, and the other says by how much.
+    fn worst(gains: &[Gain]) -> Gain {
+        let least = |of: fn(&Gain) -> f64| {
+            gains.iter().map(of).filter(|gain| gain.is_finite()).fold(f64::INFINITY, f64::min)
+        };
+        Gain { delay_ms: least(|gain| gain.delay_ms), concealed: least(|gain| gain.concealed) }
     }
 
     /// Lower delay at no more concealment, and no more concealment at no more delay.
@@ -107,29 +104,32 @@ fn least_at(curve: &[Point], x: f64) -> f64 {
 
 impl Duel {
     /// Against their default setting.
-    fn at_default(&self) -> Gain {
-        Gain::over(self.theirs[0], &self.ours)
+    fn at_default(&self) -> Vec<Gain> {
+        vec![Gain::over(self.theirs[0], &self.ours)]
     }
 
-    /// Against the best of their points for us to lose to.
-    fn anywhere(&self) -> Gain {
-        Gain::least(frontier(&self.theirs).into_iter().map(|point| Gain::over(point, &self.ours)))
+    /// Against each of their points that none of theirs beats.
+    fn anywhere(&self) -> Vec<Gain> {
+        frontier(&self.theirs).into_iter().map(|point| Gain::over(point, &self.ours)).collect()
     }
 }
 
+/// Ours at all its settings.
+fn ours() -> Vec<Contestant> {
+    let target = |(ms_per_percent, memory_ms), min_delay_ms| {
+        let settings = TargetSettings { ms_per_percent, memory_ms, min_delay_ms, ..Default::default() };
+        Contestant::Target(TargetSettings { catches_up: false, ..settings })
+    };
+    let prices = PRICES.map(|price| target(price, 0));
+    prices.into_iter().chain(OUR_LEAST_DELAYS_MS.map(|ms| target(PATIENT, ms))).collect()
+}
+
 pub(crate) fn run() {
-    let seeds: u64 = setting("SEEDS", 14);
+    let (first, seeds): (u64, u64) = (setting("FIRST_SEED", 1), setting("SEEDS", 14));
     let in_device = setting("SINK", String::new()) == "device";
     let speech = voice::load(env::var("SPEECH").ok().as_deref(), setting("SECONDS", 30.0));
     let call = Call::encode(&speech, setting("FRAME_MS", 10.0), setting("REDUNDANCY", Redundancy::None));
-    let ours = OURS.map(|(ms_per_percent, memory_ms)| {
-        Contestant::Target(TargetSettings {
-            ms_per_percent,
-            memory_ms,
-            catches_up: false,
-            ..Default::default()
-        })
-    });
+    let ours = ours();
     let quantiles = QUANTILES.map(|quantile| neteq::Settings { quantile, ..Default::default() });
     let delays = LEAST_DELAYS_MS.map(|min_delay_ms| neteq::Settings { min_delay_ms, ..Default::default() });
     let theirs: Vec<Contestant> = quantiles.into_iter().chain(delays).map(Contestant::NetEq).collect();
@@ -146,12 +146,17 @@ pub(crate) fn run() {
     );
     let (mut all, mut panels) = (Vec::new(), Vec::new());
     for network in networks() {
-        let mut rows: Vec<Runs> = Vec::new();
-        for seed in 1..=seeds {
-            let trace = call.over(network, seed);
-            let run = |c: &Contestant| Row::of(&c.run(&call, &trace, in_device), trace.path_ms);
-            rows.push((ours.iter().map(run).collect(), theirs.iter().map(run).collect()));
-        }
+        let traces: Vec<Trace> = (first..first + seeds).map(|seed| call.over(network, seed)).collect();
+        let contestants: Vec<&Contestant> = ours.iter().chain(&theirs).collect();
+        let results = workers::run(traces.len() * contestants.len(), |job| {
+            let trace = &traces[job / contestants.len()];
+            let outcome = contestants[job % contestants.len()].run(&call, trace, in_device);
+            Row::of(&outcome, trace.path_ms)
+        });
+        let rows: Vec<Runs> = results
+            .chunks(contestants.len())
+            .map(|rows| (rows[..ours.len()].to_vec(), rows[ours.len()..].to_vec()))
+            .collect();
         let point = |row: &Row| (row.delay_ms, row.concealed);
         let points = |rows: &[Row]| rows.iter().map(point).collect::<Vec<Point>>();
         let duels: Vec<Duel> =
@@ -181,13 +186,12 @@ pub(crate) fn run() {
 }
 
 fn print(name: &str, duels: &[Duel]) {
-    let judge = |of: &dyn Fn(&Duel) -> Gain| {
-        let gains: Vec<Gain> = duels.iter().map(of).collect();
-        let won = gains.iter().filter(|gain| gain.is_win()).count();
-        let worst = Gain::least(gains);
-        (100.0 * won as f64 / duels.len().max(1) as f64, worst)
+    let judge = |of: fn(&Duel) -> Vec<Gain>| {
+        let gains: Vec<Vec<Gain>> = duels.iter().map(of).collect();
+        let won = gains.iter().filter(|gains| gains.iter().all(Gain::is_win)).count();
+        (100.0 * won as f64 / duels.len().max(1) as f64, Gain::worst(&gains.concat()))
     };
-    let (default, anywhere) = (judge(&Duel::at_default), judge(&Duel::anywhere));
+    let (default, anywhere) = (judge(Duel::at_default), judge(Duel::anywhere));
     println!(
         "{name:14} {:6} {:6.0} % {:14.1} {:16.2} | {:6.0} % {:14.1} {:16.2}",
         duels.len(),
@@ -202,24 +206,22 @@ fn print(name: &str, duels: &[Duel]) {
 
 /// The curves of one network: means over its traces, setting by setting.
 fn panel(network: Profile, rows: &[Runs]) -> CurvePanel {
-    let mean = |of: &dyn Fn(&Runs) -> Row| {
-        let mean = Row::mean(&rows.iter().map(of).collect::<Vec<Row>>());
-        (mean.delay_ms, mean.concealed)
-    };
-    let ours = (0..OURS.len()).map(|n| mean(&|pair| pair.0[n])).collect();
-    let theirs = |from: usize, to: usize| {
-        let mut points: Vec<Point> = (from..to).map(|n| mean(&|pair| pair.1[n])).collect();
+    // Of ours or theirs, the settings from one to another.
+    let curve = |name: &str, of: fn(&Runs) -> &Vec<Row>, settings: Range<usize>| {
+        let mean = |n| Row::mean(&rows.iter().map(|runs| of(runs)[n]).collect::<Vec<Row>>());
+        let mut points: Vec<Point> =
+            settings.map(mean).map(|mean: Row| (mean.delay_ms, mean.concealed)).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        points
+        Curve { name: name.into(), points }
     };
-    let (quantiles, count) = (QUANTILES.len(), QUANTILES.len() + LEAST_DELAYS_MS.len());
-    let curve = |name: &str, points| Curve { name: name.into(), points };
+    let (ours, theirs) = (PRICES.len(), QUANTILES.len());
     CurvePanel {
         name: network.name().into(),
         curves: vec![
-            curve("handset, price of concealment", ours),
-            curve("NetEq, quantile", theirs(0, quantiles)),
-            curve("NetEq, least delay", theirs(quantiles, count)),
+            curve("handset, price of concealment", |runs| &runs.0, 0..ours),
+            curve("handset, least delay", |runs| &runs.0, ours..ours + OUR_LEAST_DELAYS_MS.len()),
+            curve("NetEq, quantile", |runs| &runs.1, 0..theirs),
+            curve("NetEq, least delay", |runs| &runs.1, theirs..theirs + LEAST_DELAYS_MS.len()),
         ],
     }
 }

@@ -8,7 +8,7 @@ const COLUMNS: usize = 4;
 const HEIGHT: f64 = 150.0;
 const BETWEEN: f64 = 44.0;
 /// Colours of the first curves; further ones are drawn like the last.
-const COLOURS: [&str; 3] = ["heard", "lost", "sent"];
+const COLOURS: [&str; 4] = ["heard", "delay", "lost", "sent"];
 
 /// One curve.
 #[derive(Debug, Clone, PartialEq, Default)]
