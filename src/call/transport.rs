@@ -95,11 +95,13 @@ pub(super) struct Transport {
     idle_pairs: IdlePairs,
     /// Where authenticated connectivity checks came from.
     checked: Vec<SocketAddr>,
-    sequence: u64,
+    sent: rtp::SentLog,
     timestamp_offset: u32,
     stats: CallStats,
     /// Highest sequence number, losses and jitter of the latest report on our packets.
     reported: Option<(u64, u64, u32)>,
+    /// When the latest report of the other side came, and what had been sent then.
+    report_came: Option<(Instant, rtp::Sent)>,
     wall_clock: Option<WallClock>,
     /// When a packet is to say when it was captured.
     capture_time_due: Instant,
@@ -142,10 +144,11 @@ impl Transport {
             checked: Vec::new(),
             // The upper half is left free: a first number close to the wrap would let a lost packet
             // desynchronise the rollover counter (RFC 3711 section 3.3.1).
-            sequence: u64::from(u16::from_be_bytes([s0, s1]) >> 1),
+            sent: rtp::SentLog::new(u64::from(u16::from_be_bytes([s0, s1]) >> 1)),
             timestamp_offset: u32::from_be_bytes(t),
             stats: CallStats::default(),
             reported: None,
+            report_came: None,
             wall_clock: call.wall_clock,
             capture_time_due: now,
             level_due: now,
@@ -296,13 +299,16 @@ impl Transport {
         if self.reported.replace(report) == Some(report) {
             return;
         }
-        self.short_headers.confirm(*remote.maximum_sequence_number as u16);
+        let highest = *remote.maximum_sequence_number;
+        self.short_headers.confirm(highest as u16);
+        let (at, sent) = self.report_came.unwrap_or((stats.timestamp, self.sent.total()));
         self.happenings.push_back(Happening::Report(rtp::ReceiverReport {
-            at: stats.timestamp,
-            highest: *remote.maximum_sequence_number,
+            at,
+            highest,
             lost: remote.packets_lost,
             jitter,
             rtt: stats.rtt.or(self.stats.rtt),
+            progress: self.sent.progress(at, sent, highest),
         }));
     }
 
@@ -429,6 +435,9 @@ impl Transport {
             return false;
         }
         self.stats.bytes_received += payload.len() as u64;
+        if is_report(&whole) {
+            self.report_came = Some((now, self.sent.total()));
+        }
         let result = srtp::with_short_tags(short_tags, || self.rtc.handle_input(input));
         self.drain();
         // A datagram that breaks a rule is dropped; str0m closes itself when the harm is beyond that.
@@ -472,7 +481,7 @@ impl Transport {
         let Some((mid, payload_type)) = self.mid.zip(payload_type) else { return false };
         let abs_capture_time = self.capture_time(frame.captured_at.min(now), now);
         let audio_level = self.level(frame.level_dbov, now);
-        let sequence = self.sequence.into();
+        let sequence = self.sent.next().into();
         let time = (frame.timestamp as u32).wrapping_add(self.timestamp_offset);
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
@@ -483,7 +492,7 @@ impl Transport {
                 .marker(frame.starts_talk)
                 .ext_vals(extensions),
         );
-        self.sequence += 1;
+        self.sent.on_sent(now, frame.payload.len());
         self.stats.packets_sent += 1;
         self.stats.payload_bytes_sent += frame.payload.len() as u64;
         self.tick(now);
@@ -645,6 +654,12 @@ fn ice_state(state: IceConnectionState) -> IceState {
 /// RFC 7983 section 7: the first byte tells STUN from DTLS and RTP.
 fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|byte| *byte < 4)
+}
+
+/// Whether a datagram is RTCP that begins with a report, the sender's or the receiver's (RFC 3550 sections 6.1, 6.4). That
+/// much of SRTCP is in the clear.
+fn is_report(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 200 | 201, ..] if (128..192).contains(first))
 }
 
 /// RFC 7983 section 7.

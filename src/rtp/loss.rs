@@ -138,6 +138,7 @@ mod tests {
                 lost,
                 jitter: Duration::ZERO,
                 rtt: None,
+                progress: None,
             };
             estimate.handle_report(&report);
         }
@@ -171,6 +172,7 @@ mod tests {
                 lost,
                 jitter: Duration::ZERO,
                 rtt: None,
+                progress: None,
             };
             estimate.handle_report(&report);
             estimate.share()
@@ -182,7 +184,7 @@ mod tests {
     fn report(highest: u64, lost: u64) -> ReceiverReport {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let at = Instant::now();
-        ReceiverReport { at, highest, lost, jitter: Duration::ZERO, rtt: None }
+        ReceiverReport { at, highest, lost, jitter: Duration::ZERO, rtt: None, progress: None }
     }
 
     #[test]
@@ -215,6 +217,7 @@ mod tests {
             lost,
             jitter: Duration::ZERO,
             rtt: None,
+            progress: None,
         };
         assert_eq!(estimate.handle_report(&liar(u64::MAX, u64::MAX)), None);
         assert_eq!(estimate.handle_report(&liar(10, 5)), None);

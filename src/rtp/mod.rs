@@ -7,7 +7,7 @@
 //! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
 //! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
 //! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing;
-//! - [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path;
+//! - [`SentLog`], [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path;
 //! - [`OneWayDelay`]: how long packets are under way, by two clocks that do not agree.
 
 mod abs_capture_time;
@@ -27,6 +27,7 @@ pub mod red;
 mod red_packer;
 mod report;
 mod seen;
+mod sent;
 mod seq;
 mod stalls;
 mod stats;
@@ -45,6 +46,7 @@ pub use one_way::{OneWay, OneWayDelay, SenderClock};
 pub use packet::{Packet, PayloadFormat};
 pub use red_packer::{MAX_RED_DISTANCE, RedPacker};
 pub use report::ReceiverReport;
+pub use sent::{Progress, Sent, SentLog};
 pub use seq::{Seq, SeqExtender};
 pub use stats::JitterStats;
 pub use target::TargetSettings;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Progress;
+
 /// A receiver report (RFC 3550, section 6.4.2). Counts run from the start of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiverReport {
@@ -15,4 +17,6 @@ pub struct ReceiverReport {
     pub jitter: Duration,
     /// Round trip by this report, or by the latest measurement on the path.
     pub rtt: Option<Duration>,
+    /// How far our stream had come by this report; `None` where that is not known any more.
+    pub progress: Option<Progress>,
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Abilities, Path, Plan, Policy};
-use crate::rtp::{Bottleneck, Delivery, LossEstimate, ReceiverReport};
+use crate::rtp::{Bottleneck, Delivery, LossEstimate, Progress, ReceiverReport};
 
 /// A plan gives way to one whose expected score is greater by this.
 const WORTH_A_CHANGE: f64 = 0.04;
@@ -17,6 +17,13 @@ const FRAME_HOLD: Duration = Duration::from_secs(3);
 const JITTER_REPORTS: f64 = 4.0;
 /// Memory of what Opus spends, in seconds: turns of speaking and listening are shorter.
 const SPENT_MEMORY_S: f64 = 60.0;
+/// Reports closer together than this say too little of rates.
+const LEAST_SPAN: Duration = Duration::from_millis(200);
+/// Round trips of two reports that differ by less are one and the same: the reports name one sender report, since the one
+/// after it was lost or has not arrived yet.
+const SAME_ROUND_TRIP: Duration = Duration::from_micros(100);
+/// A packet that has not arrived for so much longer than the round trip may be lost, and those after it.
+const LOST_WAITING: Duration = Duration::from_millis(80);
 /// So many seconds that went as expected stand before what is known of that.
 const SPENT_GUESS_S: f64 = 8.0;
 /// Bounds of it, in thousandths: after a long silence nobody speaks with twice the bits.
@@ -37,10 +44,9 @@ pub struct Controller {
     path: Path,
     plan: Plan,
     frame_since: Option<Instant>,
-    last_report: Option<Instant>,
-    /// Bytes and packets sent, on the wire, since the last report.
-    sent_bytes: u64,
-    sent_packets: u64,
+    /// Of the last report: when it came, how far the stream was by it, and its round trip.
+    last_progress: Option<(Instant, Progress)>,
+    last_rtt: Option<Duration>,
     spent: Spent,
 }
 
@@ -81,9 +87,8 @@ impl Controller {
             path,
             plan: Plan::best(&policy, &abilities, &path),
             frame_since: None,
-            last_report: None,
-            sent_bytes: 0,
-            sent_packets: 0,
+            last_progress: None,
+            last_rtt: None,
             spent: Spent::default(),
         }
     }
@@ -102,8 +107,6 @@ impl Controller {
 
     /// A packet with so many bytes of payload was sent.
     pub fn on_sent(&mut self, payload_bytes: usize) {
-        self.sent_bytes += payload_bytes as u64 + u64::from(self.abilities.overhead_bytes);
-        self.sent_packets += 1;
         self.spent.on_packet(&self.plan, payload_bytes);
     }
 
@@ -117,32 +120,40 @@ impl Controller {
         self.loss.start_over();
         self.bottleneck = Bottleneck::default();
         self.path = Path::default();
-        self.last_report = None;
+        self.last_progress = None;
+        self.last_rtt = None;
         self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
     }
 
     /// Takes a report in, and chooses anew.
     pub fn handle_report(&mut self, report: &ReceiverReport) {
         let covered = self.loss.handle_report(report);
-        let since = self.last_report.replace(report.at);
-        let (bytes, packets) = (std::mem::take(&mut self.sent_bytes), std::mem::take(&mut self.sent_packets));
         let jitter_ms = report.jitter.as_secs_f64().min(2.0) * 1000.0;
         self.path.jitter_ms += (jitter_ms - self.path.jitter_ms) / JITTER_REPORTS;
-        let (Some((expected, lost)), Some(since)) = (covered, since) else { return };
-        let seconds = report.at.saturating_duration_since(since).as_secs_f64();
-        if seconds < 0.2 || packets == 0 {
+        let rtt = self.round_trip(report);
+        let Some(progress) = report.progress else { return };
+        let before = *self.last_progress.get_or_insert((report.at, progress));
+        let Some((expected, lost)) = covered else { return };
+        let span = report.at.saturating_duration_since(before.0);
+        if span < LEAST_SPAN {
             return;
         }
-        let packet_bits = bytes as f64 * 8.0 / packets as f64;
+        self.last_progress = Some((report.at, progress));
+        let bps = |bits: f64| bits / span.as_secs_f64();
+        let overhead_bytes = self.abilities.overhead_bytes;
+        let lost = lost as f64 / expected as f64;
+        let arrived = progress.covered.since(before.1.covered).wire_bits(overhead_bytes) * (1.0 - lost);
+        let sent = progress.sent.since(before.1.sent).wire_bits(overhead_bytes);
         let delivery = Delivery {
             at: report.at,
-            delivered_bps: (expected - lost) as f64 * packet_bits / seconds,
-            sent_bps: packets as f64 * packet_bits / seconds,
-            lost: lost as f64 / expected as f64,
-            rtt: report.rtt,
+            delivered_bps: bps(arrived),
+            sent_bps: bps(sent),
+            lost,
+            rtt,
             jitter: report.jitter,
         };
         self.bottleneck.handle_delivery(&delivery, f64::from(self.policy.max_bitrate_bps()));
+        tracing::trace!(?delivery, limit_bps = self.bottleneck.limit_bps(), "what a report says of the path");
         self.path.lost = self.loss.share();
         self.path.burst = self.loss.burst();
         self.path.limit_bps = self.bottleneck.limit_bps();
@@ -153,6 +164,15 @@ impl Controller {
             self.abilities.spent_permille = self.abilities.spent_permille.max(least);
         }
         self.choose(report.at);
+    }
+
+    /// The round trip when this report came. It is measured by sender reports, one a second, and one of those that is lost
+    /// leaves the time of the one before: then it is told from the packet that had not arrived.
+    fn round_trip(&mut self, report: &ReceiverReport) -> Option<Duration> {
+        let before = std::mem::replace(&mut self.last_rtt, report.rtt);
+        let is_new = report.rtt.zip(before).is_none_or(|(now, then)| now.abs_diff(then) > SAME_ROUND_TRIP);
+        let Some(waiting) = report.progress.and_then(|progress| progress.waiting) else { return report.rtt };
+        if is_new { report.rtt.max(Some(waiting.saturating_sub(LOST_WAITING))) } else { Some(waiting) }
     }
 
     fn choose(&mut self, now: Instant) {
@@ -197,12 +217,14 @@ impl Controller {
 mod tests {
     use super::*;
     use crate::audio::{FrameLength, SenderConfig};
+    use crate::rtp::Sent;
 
     /// A call of `seconds` over a path of `capacity_bps` with a queue of 300 ms that loses each `nth` packet.
     fn call(controller: &mut Controller, seconds: u64, capacity_bps: f64, nth: u64) -> Vec<Plan> {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let start = Instant::now();
         let (mut highest, mut lost, mut queue_ms) = (0u64, 0u64, 0.0f64);
+        let mut sent = Sent::default();
         (1..=seconds)
             .map(|second| {
                 let plan = controller.plan();
@@ -211,12 +233,21 @@ mod tests {
                 let copies = if plan.red_distance > 0 { 2.0 } else { 1.0 };
                 for _ in 0..packets {
                     controller.on_sent((bytes * copies) as usize);
+                    sent.packets += 1;
+                    sent.payload_bytes += (bytes * copies) as u64;
                 }
-                let sent = plan.wire_bps(&controller.abilities);
-                let wanted = queue_ms + 1000.0 * (sent - capacity_bps) / capacity_bps;
-                let dropped = (wanted - 300.0).max(0.0) / 1000.0 * capacity_bps / sent;
+                let wire_bps = plan.wire_bps(&controller.abilities);
+                let wanted = queue_ms + 1000.0 * (wire_bps - capacity_bps) / capacity_bps;
+                let dropped = (wanted - 300.0).max(0.0) / 1000.0 * capacity_bps / wire_bps;
                 queue_ms = wanted.clamp(0.0, 300.0);
                 highest += packets;
+                // What is in the queue has not arrived yet.
+                let share = (queue_ms / 1000.0 * capacity_bps / wire_bps).min(1.0);
+                let queued = |of: u64| (of as f64 * share) as u64;
+                let covered = Sent {
+                    packets: sent.packets - queued(packets),
+                    payload_bytes: sent.payload_bytes - queued((bytes * copies) as u64 * packets),
+                };
                 lost += packets / nth + (packets as f64 * dropped) as u64;
                 controller.handle_report(&ReceiverReport {
                     at: start + Duration::from_secs(second),
@@ -224,6 +255,7 @@ mod tests {
                     lost,
                     jitter: Duration::from_millis(2),
                     rtt: Some(Duration::from_secs_f64((40.0 + queue_ms) / 1000.0)),
+                    progress: Some(Progress { sent, covered, waiting: None }),
                 });
                 controller.plan()
             })
@@ -269,14 +301,15 @@ mod tests {
         let mut controller = Controller::new(policy, abilities);
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let start = Instant::now();
-        let (first, mut bytes) = (controller.plan().bitrate.bps(), 0);
+        let (first, mut sent) = (controller.plan().bitrate.bps(), Sent::default());
         for second in 1..=60u64 {
             for packet in 0..100 {
                 // Three quarters of the time it spends as it is told, else half of that.
                 let told = controller.plan().bitrate.bps() as usize / 800;
                 let payload = if packet < 75 { told } else { told / 2 };
                 controller.on_sent(payload);
-                bytes += payload + usize::from(abilities.overhead_bytes);
+                sent.packets += 1;
+                sent.payload_bytes += payload as u64;
             }
             controller.handle_report(&ReceiverReport {
                 at: start + Duration::from_secs(second),
@@ -284,9 +317,10 @@ mod tests {
                 lost: 0,
                 jitter: Duration::from_millis(2),
                 rtt: None,
+                progress: Some(Progress { sent, covered: sent, waiting: None }),
             });
         }
-        let bps = bytes as f64 * 8.0 / 60.0;
+        let bps = sent.wire_bits(abilities.overhead_bytes) / 60.0;
         assert!(controller.plan().bitrate.bps() > first, "{first}");
         assert!((62_000.0..=64_000.0).contains(&bps), "{bps}");
     }
@@ -306,6 +340,11 @@ mod tests {
                 lost: if state.is_multiple_of(5) { state >> 3 } else { n },
                 jitter: Duration::from_micros(state >> (state % 60)),
                 rtt: (!state.is_multiple_of(7)).then(|| Duration::from_micros(state >> (20 + state % 40))),
+                progress: (!state.is_multiple_of(11)).then(|| Progress {
+                    sent: Sent { packets: n, payload_bytes: state >> 30 },
+                    covered: Sent { packets: state >> (state % 60), payload_bytes: state >> 20 },
+                    waiting: (!state.is_multiple_of(13)).then(|| Duration::from_micros(state >> 30)),
+                }),
             });
             let plan = controller.plan();
             let wire = plan.wire_bps(&controller.abilities);

@@ -413,3 +413,31 @@ fn the_first_report_on_our_packets_counts() {
     // Reports and statistics come once a second each.
     assert!(reports[0] <= 1100 * MS && reports.len() >= 3, "{reports:?}");
 }
+
+#[test]
+fn a_report_tells_how_far_the_stream_had_come_when_it_came_and_what_was_still_under_way() {
+    let rtt = 200 * MS;
+    let mut pair = pair_on(Steady::rtt(rtt));
+    pair.call();
+    assert!(pair.run_until_both(5 * SECOND, "connected"));
+    pair.talk_for(5 * SECOND, b"speech");
+    let reports: Vec<_> = pair
+        .end(Party::Caller)
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            CallEvent::Report(report) => Some(*report),
+            _ => None,
+        })
+        .collect();
+    assert!(reports.len() >= 3, "{reports:?}");
+    for report in &reports[1..] {
+        let progress = report.progress.unwrap();
+        let under_way = progress.sent.since(progress.covered);
+        let waiting = progress.waiting.unwrap();
+        // What was sent less than a round trip before the report came had not arrived when it was written: 10 ms a packet.
+        assert!((rtt - 10 * MS..=rtt).contains(&waiting), "{report:?}");
+        assert!((19..=20).contains(&under_way.packets), "{report:?}");
+        assert_eq!(under_way.payload_bytes, under_way.packets * b"speech".len() as u64);
+    }
+}
