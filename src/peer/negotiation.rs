@@ -1,17 +1,22 @@
 //! What we ask for, what both sides agreed on, and how both are named in events.
 
-use crate::audio::{Bitrate, Channels, FrameLength, SenderConfig};
+use crate::audio::{Bitrate, Channels, FrameLength, Latency, SenderConfig};
 use crate::call::{AudioOffer, Direction, DtlsVersion, EndReason, IceState, Negotiated, SelectedPair, Side};
 
 use crate::signaling::ErrorCode;
 
 use super::{Exit, PeerConfig, PeerEvent};
 
+/// Length of the packets that we ask for, in milliseconds, unless another is wished. Peers of ours choose by themselves.
+/// Browsers obey whatever the network is like, and with 10 ms Chromium sounds far worse where packets are lost
+/// (`docs/compare.md`).
+const ASKED_PTIME_MS: u8 = 20;
+
 /// What our session description says of our audio.
 pub(super) fn offer(config: &PeerConfig) -> AudioOffer {
     let audio = &config.audio;
     AudioOffer {
-        ptime_ms: audio.frame.ms().ceil() as u8,
+        ptime_ms: asked_ptime_ms(config),
         max_bitrate_bps: None,
         stereo: audio.channels == Channels::Stereo,
         dtx: audio.dtx,
@@ -20,6 +25,13 @@ pub(super) fn offer(config: &PeerConfig) -> AudioOffer {
         dred: true,
         short_tags: config.short_tags,
         short_headers: config.short_headers,
+    }
+}
+
+fn asked_ptime_ms(config: &PeerConfig) -> u8 {
+    match (config.policy.frame, config.policy.latency) {
+        (None, latency) if latency != Latency::Ultra => ASKED_PTIME_MS,
+        _ => config.audio.frame.ms().ceil() as u8,
     }
 }
 
@@ -122,6 +134,8 @@ pub(super) fn end_of(reason: EndReason) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::control::Policy;
+    use crate::signaling::PeerId;
 
     fn agreed() -> Negotiated {
         Negotiated {
@@ -148,6 +162,18 @@ mod tests {
         assert_eq!(sender_config(&wishes, &capped).bitrate.bps(), 16_000);
         let roomy = Negotiated { max_bitrate_bps: Some(510_000), ..agreed() };
         assert_eq!(sender_config(&wishes, &roomy).bitrate, wishes.bitrate);
+    }
+
+    #[test]
+    fn twenty_milliseconds_are_asked_for_unless_another_length_is_wished() {
+        let mut config = PeerConfig::new("alice".parse::<PeerId>().unwrap());
+        assert_eq!(offer(&config).ptime_ms, 20);
+        config.policy.frame = Some(FrameLength::Ms10);
+        config.audio.frame = FrameLength::Ms10;
+        assert_eq!(offer(&config).ptime_ms, 10);
+        config.policy = Policy { latency: Latency::Ultra, ..Policy::default() };
+        config.audio.frame = FrameLength::Ms2_5;
+        assert_eq!(offer(&config).ptime_ms, 3);
     }
 
     #[test]
