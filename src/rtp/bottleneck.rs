@@ -65,7 +65,7 @@ const BEFORE_TRIAL: Duration = Duration::from_millis(2500);
 /// Time until the next such trial where it was in vain.
 const NEXT_TRIAL: Duration = Duration::from_secs(60);
 /// After each that was in vain it is twice as long, up to so many times.
-const MAX_NEXT_TRIALS: u32 = 16;
+const MAX_NEXT_TRIALS: u32 = 4;
 /// Below this nothing is understood any more.
 pub const LEAST_BPS: f64 = 14_000.0;
 
@@ -107,9 +107,8 @@ pub struct Bottleneck {
     held_until: Option<Instant>,
     too_much: Option<(f64, Instant)>,
     trial: Option<Trial>,
-    next_trial: Option<Instant>,
-    /// How many times the usual time passes until then.
-    in_vain: u32,
+    /// Of trials for losses, and of those for a standing queue: one kind in vain says nothing of the other.
+    rests: [Rest; 2],
     last: Option<Instant>,
 }
 
@@ -188,6 +187,26 @@ impl Mean {
 
     fn value(&self) -> f64 {
         self.sum / f64::from(self.reports.max(1))
+    }
+}
+
+/// How long no trial of a kind is made.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rest {
+    until: Option<Instant>,
+    /// How many times the usual time it was last; 0 after a trial that was not in vain.
+    times: u32,
+}
+
+impl Rest {
+    fn is_over(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    /// After a trial in vain.
+    fn begin(&mut self, now: Instant) {
+        self.times = (2 * self.times).clamp(1, MAX_NEXT_TRIALS);
+        self.until = Some(now + NEXT_TRIAL * self.times);
     }
 }
 
@@ -324,14 +343,13 @@ impl Bottleneck {
             }
             return self.trial.is_some();
         }
-        let (sign, before) = match (self.lossy, self.standing) {
-            (lossy, _) if lossy.reports >= LOSSY_REPORTS => (Sign::Loss, lossy.value()),
-            (_, standing) if standing.reports >= STANDING_REPORTS => (Sign::Standing, standing.value()),
-            _ => return false,
-        };
-        if self.next_trial.is_some_and(|at| delivery.at < at) {
-            return false;
-        }
+        let suspicions =
+            [(Sign::Loss, self.lossy, LOSSY_REPORTS), (Sign::Standing, self.standing, STANDING_REPORTS)];
+        let suspicion = suspicions.into_iter().find(|(sign, seen, reports)| {
+            seen.reports >= *reports && self.rests[*sign as usize].is_over(delivery.at)
+        });
+        let Some((sign, seen, _)) = suspicion else { return false };
+        let before = seen.value();
         let (since, limit_before, now) = (delivery.at, self.limit_bps, Mean::default());
         let carried_bps = delivery.delivered_bps.min(delivery.sent_bps);
         self.trial = Some(Trial { sign, since, before, now, limit_before, carried_bps });
@@ -344,11 +362,10 @@ impl Bottleneck {
         if now >= LESS * trial.before {
             // As much is lost of less, or it takes as long: that is not a matter of the rate.
             self.limit_bps = trial.limit_before;
-            self.next_trial = Some(delivery.at + NEXT_TRIAL * self.in_vain.max(1));
-            self.in_vain = (2 * self.in_vain.max(1)).min(MAX_NEXT_TRIALS);
+            self.rests[trial.sign as usize].begin(delivery.at);
             return;
         }
-        self.in_vain = 0;
+        self.rests[trial.sign as usize] = Rest::default();
         if trial.sign == Sign::Loss && now >= SUSPECT_LOSS / 2.0 {
             // The right way, but not yet far enough.
             let (since, before) = (delivery.at, now);
@@ -501,6 +518,17 @@ mod tests {
             bottleneck.limit_bps()
         };
         (0..seconds).map(&mut report).collect()
+    }
+
+    #[test]
+    fn a_trial_for_a_long_round_trip_in_vain_does_not_keep_losses_from_theirs() {
+        // The way is longer from the tenth second on; from the thirtieth much is lost as well.
+        let limits = reports(60, |second| {
+            (if second < 30 { 0.0 } else { 0.25 }, if second < 10 { 40.0 } else { 240.0 })
+        });
+        let trial = |seconds: std::ops::Range<usize>| limits[seconds].iter().any(Option::is_some);
+        assert!(trial(10..30), "{limits:?}");
+        assert!(!trial(28..30) && trial(30..40), "{limits:?}");
     }
 
     #[test]
