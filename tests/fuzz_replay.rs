@@ -38,15 +38,17 @@ const TARGETS: &[Target] = &[
     ("receiver_slots", "receiver", rtp::fuzz::jitter_buffer),
     #[cfg(feature = "audio")]
     ("receiver", "receiver", handset::audio::fuzz::receiver),
+    #[cfg(feature = "audio")]
+    ("controller", "controller", handset::audio::control::fuzz::controller),
 ];
 
 /// Targets whose bodies need crates that only the fuzz workspace has, or a feature of this one:
 /// `fuzz/src` replays theirs.
 const ELSEWHERE: &[&str] = match (cfg!(feature = "call"), cfg!(feature = "audio")) {
     (true, true) => &["sdp_engine", "sdp_differential"],
-    (true, false) => &["sdp_engine", "sdp_differential", "receiver"],
+    (true, false) => &["sdp_engine", "sdp_differential", "receiver", "controller"],
     (false, true) => &["sdp_engine", "sdp_differential", "sdp_call", "call_whole"],
-    (false, false) => &["sdp_engine", "sdp_differential", "sdp_call", "call_whole", "receiver"],
+    (false, false) => &["sdp_engine", "sdp_differential", "sdp_call", "call_whole", "receiver", "controller"],
 };
 
 fn fuzz_folder() -> PathBuf {

@@ -207,6 +207,11 @@ impl Controller {
         self.plan
     }
 
+    /// What both sides understand, and what Opus was seen to spend.
+    pub fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
     /// What is known of the path.
     pub fn path(&self) -> Path {
         self.path

@@ -6,6 +6,7 @@
 //! - [`Controller`]: takes reports in and gives plans out, without a clock of its own.
 
 mod controller;
+pub mod fuzz;
 mod plan;
 mod policy;
 mod quality;
