@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::description::{self, Dress};
 use super::state::{Hold, Side, Step};
 use super::transport::PendingOffer;
-use super::{Call, CallError, CallEvent, Direction, EndReason, Negotiated};
+use super::{AudioOffer, Call, CallError, CallEvent, Direction, EndReason, Negotiated};
 use crate::ice::Credentials;
 use crate::sdp;
 use crate::sdp::gate::{Kind, Remote};
@@ -181,10 +181,18 @@ impl Call {
         // The answer says what we want by now, hold included; unless the offer holds, and the answer only echoes it.
         self.negotiation.wanted.direction &= description::direction(remote) == Direction::Neither;
         let version = self.next_version();
-        let text = description::truthful_answer(&text, remote, &self.config.audio, version)?;
+        let text = description::truthful_answer(&text, remote, &self.audio_asked_of(remote), version)?;
         let credentials = self.negotiation.credentials.clone();
         let direction = self.wished_direction().met_by(description::direction(remote));
         Ok(self.dress(&text, &credentials, direction, false))
+    }
+
+    /// What we ask of who offered this. Libwebrtc sends each frame twice (RED) and, if it may, puts in-band error
+    /// correction into the next packet as well: it repairs what the copy repairs already, and takes bits from every frame
+    /// (`docs/compare.md`). Peers of ours choose between the two, and are known by deep redundancy.
+    fn audio_asked_of(&self, remote: &Remote) -> AudioOffer {
+        let sends_all = self.transport.has_red() && !remote.opus.wants_dred();
+        AudioOffer { fec: self.config.audio.fec && !sends_all, ..self.config.audio.clone() }
     }
 
     /// The other side's answer to our first offer.

@@ -137,7 +137,9 @@ def write(calls, networks, docs):
     headings = ("## Beside the better of the two", "## Every pair", "## Processor time")
     written = "\n\n".join(f"{heading}\n\n{part}" for heading, part in zip(headings, parts))
     page.write_text(f"{before}{BEGIN}\n\n{written}\n\n{END}{rest.partition(END)[2]}")
-    (docs / "compare.svg").write_text(plot(grid, networks))
+    # Calls from one program to another stand in the table alone.
+    if any(pair in grid.cells for pair in (*OURS, *THEIRS)):
+        (docs / "compare.svg").write_text(plot(grid, networks))
 
 
 # ---- the plot: for each network a column, delay above the path over speech quality -------------------------------------

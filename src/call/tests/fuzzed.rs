@@ -84,6 +84,16 @@ fn chrome_gets_an_answer_in_its_own_names() {
 }
 
 #[test]
+fn who_sends_each_frame_twice_is_asked_for_no_error_correction_beside() {
+    let asked = |offer: &str| answer_to(offer).0.contains("useinbandfec=1");
+    let (chrome, firefox) = (SEEDS[2], SEEDS[4]);
+    assert!(!asked(chrome));
+    assert!(asked(firefox), "it does not know RED");
+    let ours = chrome.replace("useinbandfec=1", "useinbandfec=1;usedred=1");
+    assert!(asked(&ours), "one of us chooses between the two");
+}
+
+#[test]
 fn a_conference_gets_our_candidates_where_the_audio_is() {
     let (answer, negotiated) = answer_to(SEEDS[3]);
     let audio = answer.find("m=audio").unwrap();
