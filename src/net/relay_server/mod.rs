@@ -16,6 +16,7 @@ mod batch;
 mod config;
 mod figures;
 mod file_limit;
+mod kernel;
 mod listeners;
 mod relay_sockets;
 mod server;
