@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use handset::switchboard::{
-    IceServer, IceServers, Limits, Network, Origin, RegistryConfig, RelayConfig, RelayLimits,
+    IceServer, IceServers, KernelRelaying, Limits, Network, Origin, RegistryConfig, RelayConfig, RelayLimits,
     RelayServerError, Switchboard, SwitchboardConfig, SwitchboardError, TlsFiles, TurnServers,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -124,6 +124,12 @@ struct RelayOptions {
     #[arg(long, value_name = "CIDR")]
     allow_peers: Vec<Network>,
 
+    /// Whether the kernel passes established calls on by itself, which takes a fraction of the processor's time: auto, on
+    /// (or don't start) or off. It takes Linux 6.6 and CAP_BPF with CAP_NET_ADMIN; a packet filter of this machine does
+    /// not see such packets
+    #[arg(long, value_name = "WHEN", default_value = "off", value_parser = kernel_relaying)]
+    relay_kernel: KernelRelaying,
+
     /// How many allocations there may be
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     relay_allocations: u16,
@@ -146,6 +152,7 @@ impl RelayOptions {
             host: self.relay_host.clone(),
             ports: self.relay_ports.clone(),
             allow_peers: self.allow_peers.clone(),
+            kernel: self.relay_kernel,
             limits: RelayLimits {
                 allocations: self.relay_allocations.into(),
                 allocations_per_user: self.relay_allocations_per_peer.into(),
@@ -153,6 +160,15 @@ impl RelayOptions {
                 ..RelayLimits::default()
             },
         })
+    }
+}
+
+fn kernel_relaying(text: &str) -> Result<KernelRelaying, String> {
+    match text {
+        "auto" => Ok(KernelRelaying::Auto),
+        "on" => Ok(KernelRelaying::On),
+        "off" => Ok(KernelRelaying::Off),
+        _ => Err(format!("expected auto, on or off, found {text:?}")),
     }
 }
 

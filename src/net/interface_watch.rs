@@ -12,9 +12,9 @@ pub(super) struct InterfaceWatch {
     socket: std::os::fd::OwnedFd,
 }
 
-/// Groups of `rtnetlink(7)`: links, IPv4 addresses, IPv6 addresses.
+/// Groups of `rtnetlink(7)`: links, IPv4 addresses, IPv4 routes, IPv6 addresses.
 #[cfg(target_os = "linux")]
-const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100;
 
 impl InterfaceWatch {
     /// Begins to listen, registered with the poll under `token`.

@@ -140,6 +140,15 @@ impl Allocation {
         Some((channel.peer, channel.until.min(permitted)))
     }
 
+    /// Every channel that is bound and whose peer is permitted, and until when everything that it needs is there.
+    pub(super) fn passing(&self, now: Instant) -> impl Iterator<Item = (ChannelNumber, SocketAddr, Instant)> {
+        self.channels.iter().filter_map(move |channel| {
+            let (peer, until) = self.peer_of(channel.number, now)?;
+            let until = until.min(self.expires);
+            (until > now).then_some((channel.number, peer, until))
+        })
+    }
+
     /// The channel bound to a peer.
     pub(super) fn channel_of(&self, peer: SocketAddr, now: Instant) -> Option<ChannelNumber> {
         let bound = self.channels.iter().find(|channel| channel.peer == peer && channel.until > now);

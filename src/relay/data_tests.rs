@@ -173,3 +173,34 @@ fn more_channels_than_are_at_hand_take_turns() {
     let heard = world.relay.handle_peer(alice.relay, elsewhere, 5, &mut envelope, world.now);
     assert!(heard.is_some() && envelope.head().len() > 4, "another port has no channel");
 }
+
+#[test]
+fn the_shell_is_told_until_when_a_channel_passes() {
+    let mut world = World::new();
+    let mut alice = Alice::new(&mut world, 1, 600);
+    let start = world.now;
+    let until = |world: &World, n: u16| world.passes.get(&(alice_relay(world), channel(n))).copied();
+    assert_eq!(until(&world, 0), None);
+    alice.bind(&mut world, channel(0), peer(1));
+    alice.bind(&mut world, channel(1), peer(2));
+    // The permission ends first.
+    let after = |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(until(&world, 0), Some((peer(1), after(300))));
+    world.pass(Duration::from_secs(200));
+    alice.permit(&mut world, peer(1));
+    assert_eq!(until(&world, 0), Some((peer(1), after(500))));
+    assert_eq!(until(&world, 1), Some((peer(2), after(300))), "it was not asked for");
+    world.pass(Duration::from_secs(200));
+    alice.permit(&mut world, peer(1));
+    assert_eq!(until(&world, 0), Some((peer(1), after(600))), "channel and allocation end first");
+    alice.ask(&mut world, Method::REFRESH, |w| {
+        w.push(&Lifetime::from_secs(1200)).unwrap();
+    });
+    assert_eq!(until(&world, 0), Some((peer(1), after(600))), "the channel ends first");
+    alice.bind(&mut world, channel(0), peer(1));
+    assert_eq!(until(&world, 0), Some((peer(1), after(700))));
+}
+
+fn alice_relay(world: &World) -> RelayId {
+    *world.sockets.keys().next().unwrap()
+}

@@ -342,6 +342,7 @@ impl Relay {
             self.end(id);
         } else {
             self.table.set_expiry(id, now + lifetime);
+            self.announce(id, |_, _| true, now);
         }
         let written = Answer::to(request, Class::Success, answer)
             .and_then(|answer| answer.with(&lifetime_of(lifetime))?.finish(Some(user)));
@@ -378,6 +379,7 @@ impl Relay {
         for ip in peers() {
             allocation.permit(ip, now).map_err(refused)?;
         }
+        self.announce(id, |_, ip| peers().any(|permitted| permitted == ip), now);
         let written =
             Answer::to(request, Class::Success, answer).and_then(|answer| answer.finish(Some(user)));
         Ok(Self::written(written))
@@ -403,6 +405,7 @@ impl Relay {
         }
         let allocation = self.table.get(id).ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
         allocation.bind(number, peer, now).map_err(refused)?;
+        self.announce(id, |channel, _| channel == number, now);
         let written =
             Answer::to(request, Class::Success, answer).and_then(|answer| answer.finish(Some(user)));
         Ok(Self::written(written))

@@ -14,7 +14,7 @@ use super::nonce::Nonces;
 use super::ports::{Ports, Wanted};
 use super::table::{RelayId, Table};
 use super::uptime::Uptime;
-use crate::ice::stun::{ChannelData, Frame, Key, Message, WriteError};
+use crate::ice::stun::{ChannelData, ChannelNumber, Frame, Key, Message, WriteError};
 
 /// How long a nonce is good: a client that refreshes every nine minutes meets one stale nonce each time, which costs a
 /// round trip that nobody waits for.
@@ -44,7 +44,7 @@ pub enum Outcome<'p> {
     },
 }
 
-/// What the shell is asked to do with relay sockets.
+/// What the shell is asked to do with relay sockets, or told of what passes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Open a UDP socket on this port, then call [`Relay::handle_relay_opened`].
@@ -56,7 +56,22 @@ pub enum Action {
         /// Its port.
         port: u16,
     },
-    /// Close it.
+    /// Until then this channel of this client is that peer's, both ways: what fits it exactly the shell may relay without
+    /// asking, within the allocation's bandwidth. Nothing takes it back but time, the same said again with another time,
+    /// and [`Close`](Self::Close).
+    Pass {
+        /// Through which socket.
+        relay: RelayId,
+        /// Whose channel.
+        client: Client,
+        /// Its number.
+        channel: ChannelNumber,
+        /// To and from whom, in canonical form.
+        peer: SocketAddr,
+        /// Until channel, permission or allocation ends, whichever is first.
+        until: Instant,
+    },
+    /// Close it; nothing passes any more.
     Close {
         /// Which.
         relay: RelayId,
@@ -304,6 +319,25 @@ impl Relay {
             self.counters.ended += 1;
             self.actions.push_back(Action::Close { relay: id });
         }
+    }
+
+    /// Says of an allocation's channels until when they pass: of those of which `concerns` is true.
+    pub(super) fn announce(
+        &mut self,
+        id: RelayId,
+        concerns: impl Fn(ChannelNumber, IpAddr) -> bool,
+        now: Instant,
+    ) {
+        let Some(client) = self.client_of(id) else { return };
+        let Some(allocation) = self.table.get(id) else { return };
+        let passing = allocation.passing(now).filter(|(channel, peer, _)| concerns(*channel, peer.ip()));
+        self.actions.extend(passing.map(|(channel, peer, until)| Action::Pass {
+            relay: id,
+            client,
+            channel,
+            peer,
+            until,
+        }));
     }
 
     /// When an allocation that is refreshed now ends: as asked, within the limits, and never beyond its age.

@@ -28,6 +28,7 @@ pub(super) struct World {
     pub(super) relay: Relay,
     pub(super) now: Instant,
     pub(super) sockets: HashMap<RelayId, SocketAddr>,
+    pub(super) passes: HashMap<(RelayId, ChannelNumber), (SocketAddr, Instant)>,
     /// Ports that the system has given to others.
     busy: Vec<u16>,
     pub(super) sent: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
@@ -61,6 +62,7 @@ impl World {
             relay: Relay::new(config, [1; 32], now, UNIX_S),
             now,
             sockets: HashMap::new(),
+            passes: HashMap::new(),
             busy: Vec::new(),
             sent: Vec::new(),
             answers: Vec::new(),
@@ -94,6 +96,9 @@ impl World {
                     if let Some((client, length)) = opened {
                         self.answers.push((client, answer[..length].to_vec()));
                     }
+                }
+                Action::Pass { relay, channel, peer, until, .. } => {
+                    self.passes.insert((relay, channel), (peer, until));
                 }
                 Action::Close { relay } => {
                     self.sockets.remove(&relay).expect("only what is open is closed");

@@ -30,7 +30,7 @@ mod tls;
 mod turn_servers;
 pub mod web;
 
-pub use crate::net::relay_server::RelayServerError;
+pub use crate::net::relay_server::{KernelRelaying, RelayServerError};
 pub use crate::relay::{Limits as RelayLimits, Network};
 pub use crate::signaling::{IceServer, IceServers, Limits, RegistryConfig};
 pub use error::SwitchboardError;

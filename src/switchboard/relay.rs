@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 
 use super::turn_servers::TurnServers;
 use crate::net::interfaces::{Loopback, usable_addresses};
-use crate::net::relay_server::{RelayServer, RelayServerConfig, RelayServerError};
+use crate::net::relay_server::{KernelRelaying, RelayServer, RelayServerConfig, RelayServerError};
 use crate::relay::{self, Logins, Network};
 use crate::signaling::IceServer;
 
@@ -35,6 +35,8 @@ pub struct RelayConfig {
     pub ports: RangeInclusive<u16>,
     /// Networks that may be relayed to although they are not of the internet.
     pub allow_peers: Vec<Network>,
+    /// Whether the system's kernel relays what is established.
+    pub kernel: KernelRelaying,
     /// How much is given.
     pub limits: relay::Limits,
 }
@@ -47,6 +49,7 @@ impl Default for RelayConfig {
             host: None,
             ports: 49_152..=65_535,
             allow_peers: Vec::new(),
+            kernel: KernelRelaying::default(),
             limits: relay::Limits::default(),
         }
     }
@@ -89,6 +92,7 @@ pub(super) fn start(
         bind_v4: plan.bind_v4,
         bind_v6: plan.bind_v6,
         other_files,
+        kernel: config.kernel,
         core,
     })?;
     let places = plan.places(config.host.as_deref(), server.local_addrs());

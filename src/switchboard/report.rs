@@ -76,7 +76,7 @@ impl Page {
     }
 
     fn relay(&mut self, figures: &RelayFigures) {
-        let RelayFigures { core, streams, streams_refused, unsent, too_long, .. } = figures;
+        let RelayFigures { core, by_kernel, streams, streams_refused, unsent, too_long, .. } = figures;
         self.one("relay_allocations", "gauge", "Allocations of the relay.", core.active);
         self.one("relay_streams", "gauge", "TCP and TLS connections to the relay.", streams);
         for (name, help, value) in [
@@ -95,6 +95,7 @@ impl Page {
             ("to_peers_bytes_total", "Bytes relayed to peers.", core.to_peers_bytes),
             ("to_clients_total", "Datagrams relayed to clients.", core.to_clients),
             ("to_clients_bytes_total", "Bytes relayed to clients.", core.to_clients_bytes),
+            ("by_kernel_total", "Datagrams of these that the kernel relayed.", *by_kernel),
             ("unpermitted_total", "Datagrams dropped for want of a permission.", core.unpermitted),
             ("over_rate_total", "Datagrams dropped for the bandwidth limit.", core.over_rate),
             ("unsent_total", "Datagrams that the system or a connection did not take.", *unsent),

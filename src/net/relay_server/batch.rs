@@ -1,5 +1,6 @@
 //! Many datagrams in one system call: `recvmmsg`, `sendmmsg`, and segmentation by the kernel where several go to the
-//! same address. The only unsafe code of the net room.
+//! same address. Beside
+//! the `bpf` system call the only unsafe code of the net room.
 //!
 //! Both ends own their buffers. Headers and pointers into them are made anew on the stack for each call, so that no
 //! pointer outlives the borrow that it came from.

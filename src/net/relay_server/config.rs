@@ -4,7 +4,20 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::kernel::KernelPathError;
 use crate::relay;
+
+/// Whether the system's kernel relays what passes for certain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KernelRelaying {
+    /// Where it can.
+    Auto,
+    /// Never.
+    #[default]
+    Off,
+    /// Or the relay does not start.
+    On,
+}
 
 /// Where a relay listens, and what it relays.
 #[derive(Clone)]
@@ -21,6 +34,8 @@ pub struct RelayServerConfig {
     pub bind_v6: Option<IpAddr>,
     /// Files that the rest of the process may have open at once.
     pub other_files: u64,
+    /// Whether the kernel relays as well.
+    pub kernel: KernelRelaying,
     /// What the core is made with. Its limit of allocations is lowered to what the system has file descriptors for.
     pub core: relay::Config,
 }
@@ -42,6 +57,9 @@ pub enum RelayServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// The kernel was to relay, and can't.
+    #[error("the kernel can't relay: {0}")]
+    Kernel(#[from] KernelPathError),
     /// The system gives no poll, thread or randomness.
     #[error("the system gives the relay no {what}: {source}")]
     System {

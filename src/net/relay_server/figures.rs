@@ -6,8 +6,10 @@ use crate::relay;
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct RelayFigures {
-    /// What the core counts.
+    /// What the core counts, and what the kernel relayed in its place.
     pub core: relay::Counters,
+    /// Datagrams that the kernel relayed, both ways together.
+    pub by_kernel: u64,
     /// TCP and TLS connections that there are now.
     pub streams: usize,
     /// Connections closed at once, past a limit.

@@ -24,8 +24,9 @@ mod shell;
 mod stream;
 mod streams;
 
-pub use config::{RelayServerConfig, RelayServerError};
+pub use config::{KernelRelaying, RelayServerConfig, RelayServerError};
 pub use figures::RelayFigures;
+pub use kernel::KernelPathError;
 pub use server::{RelayMeter, RelayServer};
 
 /// The longest answer of the core.

@@ -94,6 +94,11 @@ impl RelaySockets {
         self.of(id).map(|open| open.socket.as_fd())
     }
 
+    /// Where one is bound.
+    pub(super) fn local_addr(&self, id: RelayId) -> Option<SocketAddr> {
+        self.of(id)?.socket.local_addr().ok()
+    }
+
     fn of(&self, id: RelayId) -> Option<&RelaySocket> {
         self.slots.get(id.index())?.as_ref().filter(|open| open.id == id)
     }

@@ -1,7 +1,7 @@
 //! A relay on a thread of its own, and the handle to it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,9 +10,10 @@ use std::time::{Instant, SystemTime};
 use mio::Waker;
 use tokio::sync::oneshot;
 
-use super::config::{RelayServerConfig, RelayServerError};
+use super::config::{KernelRelaying, RelayServerConfig, RelayServerError};
 use super::figures::RelayFigures;
 use super::file_limit;
+use super::kernel::{KernelMeter, KernelPath};
 use super::listeners::Listener;
 use super::shell::{MAX_LISTENERS, Shell};
 use crate::relay::Relay;
@@ -28,6 +29,7 @@ const SPARE_STREAMS: usize = 1024;
 pub struct RelayServer {
     local: Vec<SocketAddr>,
     allocations: usize,
+    meter: RelayMeter,
     shared: Arc<Shared>,
     waker: Waker,
     ended: Option<oneshot::Receiver<()>>,
@@ -61,12 +63,17 @@ impl Shared {
 #[derive(Debug, Clone)]
 pub struct RelayMeter {
     shared: Arc<Shared>,
+    kernel: Option<KernelMeter>,
 }
 
 impl RelayMeter {
-    /// As of the end of its last turn.
+    /// As of the end of its last turn, and what the kernel has relayed until now.
     pub fn read(&self) -> RelayFigures {
-        *self.shared.figures.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut figures = *self.shared.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = &self.kernel {
+            figures.by_kernel = kernel.add_to(&mut figures.core);
+        }
+        figures
     }
 }
 
@@ -92,8 +99,10 @@ impl RelayServer {
             source: io::Error::other(error.to_string()),
         })?;
         let core = Relay::new(config.core.clone(), secret, Instant::now(), unix_s());
-        let (shell, waker) = Shell::new(config, listeners, core, streams)?;
+        let kernel = kernel_path(&config, &local)?;
         let shared = Arc::new(Shared::default());
+        let meter = RelayMeter { shared: shared.clone(), kernel: kernel.as_ref().map(KernelPath::meter) };
+        let (shell, waker) = Shell::new(config, listeners, core, streams, kernel)?;
         let (over, ended) = oneshot::channel();
         let of_thread = shared.clone();
         let thread = std::thread::Builder::new()
@@ -103,7 +112,7 @@ impl RelayServer {
                 drop(over);
             })
             .map_err(|source| RelayServerError::System { what: "thread", source })?;
-        Ok(Self { local, allocations, shared, waker, ended: Some(ended), thread: Some(thread) })
+        Ok(Self { local, allocations, meter, shared, waker, ended: Some(ended), thread: Some(thread) })
     }
 
     /// Where it listens, with the real ports.
@@ -118,7 +127,7 @@ impl RelayServer {
 
     /// Where to read what has been counted, also when the server is in other hands.
     pub fn meter(&self) -> RelayMeter {
-        RelayMeter { shared: self.shared.clone() }
+        self.meter.clone()
     }
 
     /// Gives no new allocations from now on, and ends with the last of those that there are.
@@ -149,6 +158,30 @@ impl Drop for RelayServer {
             && thread.join().is_err()
         {
             tracing::error!("the relay's thread panicked");
+        }
+    }
+}
+
+/// The kernel's part of it, if that is wanted and can be had.
+fn kernel_path(
+    config: &RelayServerConfig,
+    local: &[SocketAddr],
+) -> Result<Option<KernelPath>, RelayServerError> {
+    if config.kernel == KernelRelaying::Off {
+        return Ok(None);
+    }
+    let bound = [config.bind_v4, config.bind_v6].into_iter().flatten();
+    let addresses: Vec<IpAddr> = local.iter().map(SocketAddr::ip).chain(bound).collect();
+    let limits = &config.core.limits;
+    match KernelPath::start(&addresses, limits.allocations, limits.bytes_per_s) {
+        Ok(path) => {
+            tracing::info!("the kernel relays what is established");
+            Ok(Some(path))
+        }
+        Err(error) if config.kernel == KernelRelaying::On => Err(error.into()),
+        Err(error) => {
+            tracing::info!(%error, "the relay uses sockets alone: the kernel can't relay");
+            Ok(None)
         }
     }
 }

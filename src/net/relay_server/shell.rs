@@ -13,11 +13,13 @@ use super::ANSWER_BYTES;
 use super::batch::{BATCH, Inbox, Outbox};
 use super::config::{RelayServerConfig, RelayServerError};
 use super::figures::RelayFigures;
+use super::kernel::{KernelPath, Passage};
 use super::listeners::Listener;
 use super::relay_sockets::{RelaySockets, ToPeer};
 use super::server::Shared;
 use super::streams::{SWEEP_INTERVAL, Streams};
-use crate::ice::stun::Frame;
+use crate::ice::stun::{ChannelNumber, Frame};
+use crate::net::interface_watch::InterfaceWatch;
 use crate::relay::{Action, Client, Envelope, Outcome, Relay, RelayId};
 
 /// Addresses that one relay listens on.
@@ -25,6 +27,7 @@ pub(super) const MAX_LISTENERS: usize = 16;
 
 /// What the poll calls things: listeners first, then relay sockets, then streams.
 const WAKER: usize = usize::MAX;
+const NETWORK: usize = usize::MAX - 1;
 const FIRST_UDP: usize = 0;
 const FIRST_TCP: usize = MAX_LISTENERS;
 const FIRST_RELAY: usize = 2 * MAX_LISTENERS;
@@ -53,6 +56,8 @@ pub(super) struct Shell {
     tls: Option<Arc<ServerConfig>>,
     bind_v4: Option<IpAddr>,
     bind_v6: Option<IpAddr>,
+    /// Where the kernel relays as well, and what tells of changes in the network then.
+    kernel: Option<(KernelPath, InterfaceWatch)>,
     inbox: Inbox,
     /// What goes out of each listener.
     outboxes: Vec<Outbox>,
@@ -71,6 +76,7 @@ impl Shell {
         listeners: Vec<Listener>,
         core: Relay,
         streams: usize,
+        kernel: Option<KernelPath>,
     ) -> Result<(Self, Waker), RelayServerError> {
         let system = |what| move |source: io::Error| RelayServerError::System { what, source };
         let poll = Poll::new().map_err(system("poll"))?;
@@ -85,8 +91,13 @@ impl Shell {
                 })
                 .map_err(system("poll"))?;
         }
+        let kernel = kernel
+            .map(|path| Ok((path, InterfaceWatch::register(poll.registry(), Token(NETWORK))?)))
+            .transpose()
+            .map_err(system("news of its network"))?;
         let shell = Self {
             poll,
+            kernel,
             events: Events::with_capacity(EVENTS),
             core,
             sockets: RelaySockets::default(),
@@ -119,6 +130,9 @@ impl Shell {
             }
             let now = Instant::now();
             self.core.handle_timeout(now);
+            if let Some((path, _)) = &mut self.kernel {
+                path.handle_timeout(now);
+            }
             self.act(now);
             self.serve_clients(now);
             self.serve_peers(now);
@@ -135,6 +149,7 @@ impl Shell {
     fn figures(&self) -> RelayFigures {
         RelayFigures {
             core: self.core.counters(),
+            by_kernel: 0,
             streams: self.streams.len(),
             streams_refused: self.streams.refused,
             unsent: self.unsent,
@@ -150,7 +165,8 @@ impl Shell {
         let timeout = if is_pending {
             Some(Duration::ZERO)
         } else {
-            let due = [self.core.poll_timeout(), self.sweep_at].into_iter().flatten().min();
+            let renewal = self.kernel.as_ref().and_then(|(path, _)| path.poll_timeout());
+            let due = [self.core.poll_timeout(), self.sweep_at, renewal].into_iter().flatten().min();
             due.map(|due| due.saturating_duration_since(Instant::now()))
         };
         match self.poll.poll(&mut self.events, timeout) {
@@ -160,6 +176,12 @@ impl Shell {
         for event in &self.events {
             match event.token().0 {
                 WAKER => {}
+                NETWORK => {
+                    if let Some((path, watch)) = &mut self.kernel {
+                        watch.drain();
+                        path.handle_network_change(Instant::now());
+                    }
+                }
                 token @ FIRST_STREAM.. => {
                     let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
                     self.streams.set_ready(token - FIRST_STREAM, is_readable, event.is_writable());
@@ -345,9 +367,35 @@ impl Shell {
                         self.answer(client, &answer[..length]);
                     }
                 }
-                Action::Close { relay } => self.sockets.close(relay, self.poll.registry()),
+                Action::Pass { relay, client, channel, peer, until } => {
+                    self.pass_by_kernel(relay, client, channel, peer, until, now);
+                }
+                Action::Close { relay } => {
+                    if let Some((path, _)) = &mut self.kernel {
+                        path.close(relay);
+                    }
+                    self.sockets.close(relay, self.poll.registry());
+                }
             }
         }
+    }
+
+    /// Lets the kernel relay what passes for certain, if client and peer both come by UDP.
+    fn pass_by_kernel(
+        &mut self,
+        relay: RelayId,
+        client: Client,
+        channel: ChannelNumber,
+        peer: SocketAddr,
+        until: Instant,
+        now: Instant,
+    ) {
+        let Some((path, _)) = &mut self.kernel else { return };
+        let Some(listener) = self.listeners.get(usize::from(client.listener)) else { return };
+        let Some(relayed) = self.sockets.local_addr(relay) else { return };
+        let passage =
+            Passage { client: client.remote, listener: listener.local, relayed, channel, peer, until };
+        path.pass(relay, passage, now);
     }
 
     fn answer(&mut self, client: Client, answer: &[u8]) {

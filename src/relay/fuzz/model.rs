@@ -253,6 +253,24 @@ impl Run {
         self.granted.retain(|_, granted| granted.until > now);
         assert_eq!(self.world.relay.counters().active, self.granted.len() as u64);
         assert_eq!(self.world.sockets.len(), self.granted.len(), "one socket each");
+        self.check_passes(now);
+    }
+}
+
+impl Run {
+    /// What the shell may relay without asking is what it would be told if it asked, at this moment and until the end.
+    fn check_passes(&self, now: Instant) {
+        for ((relay, number), (peer, until)) in &self.world.passes {
+            let granted = self.granted.values().find(|granted| granted.relay == *relay);
+            let granted = granted.expect("what passes belongs to an allocation");
+            if *until <= now {
+                continue;
+            }
+            let (bound, channel_until) = granted.channels[number];
+            let permitted_until = granted.permissions[&peer.ip()];
+            assert_eq!(bound, *peer, "on a channel that is its peer's");
+            assert!(*until <= channel_until && *until <= permitted_until && *until <= granted.until);
+        }
     }
 }
 

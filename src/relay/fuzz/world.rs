@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) relay: Relay,
     pub(super) now: Instant,
     pub(super) sockets: HashMap<RelayId, (Client, SocketAddr)>,
+    /// What the shell was told that passes on a channel, to whom and until when.
+    pub(super) passes: HashMap<(RelayId, u16), (SocketAddr, Instant)>,
     /// Whether other programs have all ports.
     pub(super) is_busy: bool,
 }
@@ -68,7 +70,7 @@ impl World {
         config.listener_ports = vec![SERVER.1];
         let now = Instant::now();
         let relay = Relay::new(config, [7; 32], now, UNIX_S);
-        Self { relay, now, sockets: HashMap::new(), is_busy: false }
+        Self { relay, now, sockets: HashMap::new(), passes: HashMap::new(), is_busy: false }
     }
 
     /// One packet of a client; an answer may come by way of a socket that is opened.
@@ -112,7 +114,15 @@ impl World {
                     let told = self.relay.handle_relay_opened(relay, !self.is_busy, &mut buffer, self.now);
                     answer = told.map(|(client, length)| (client, buffer[..length].to_vec())).or(answer);
                 }
-                Action::Close { relay } => drop(self.sockets.remove(&relay)),
+                Action::Pass { relay, client, channel, peer, until } => {
+                    let (owner, _) = self.sockets.get(&relay).expect("only what is open lets pass");
+                    assert_eq!(*owner, client, "and only its owner");
+                    self.passes.insert((relay, channel.get()), (peer, until));
+                }
+                Action::Close { relay } => {
+                    self.sockets.remove(&relay);
+                    self.passes.retain(|(of, _), _| *of != relay);
+                }
             }
         }
         answer

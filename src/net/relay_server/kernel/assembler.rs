@@ -312,27 +312,11 @@ mod tests {
             ("r2 >>= 16", |a| a.compute(Operation::ShiftRight, R2, 16), "7702000010000000 "),
             ("r2 = be16 r2", |a| a.swap16(R2), "dc02000010000000 "),
             ("r2 = *(u16 *)(r7 + 34)", |a| a.load(Width::Half, R2, R7, 34), "6972220000000000 "),
-            (
-                "*(u64 *)(r10 - 8) = r2",
-                |a| a.store(Width::Double, R10, -8, R2),
-                "7b2af8ff00000000 ",
-            ),
+            ("*(u64 *)(r10 - 8) = r2", |a| a.store(Width::Double, R10, -8, R2), "7b2af8ff00000000 "),
             ("*(u32 *)(r10 - 4) = 7", |a| a.store(Width::Word, R10, -4, 7), "620afcff07000000 "),
-            (
-                "r0 = cmpxchg_64(r9 + 0, r0, r2)",
-                |a| a.exchange_if_same(R9, 0, R2),
-                "db290000f1000000 ",
-            ),
-            (
-                "lock *(u64 *)(r9 + 8) += r2",
-                |a| a.add_atomically(R9, 8, R2),
-                "db29080000000000 ",
-            ),
-            (
-                "r1 = 0x100000002 ll",
-                |a| a.set_wide(R1, 0x1_0000_0002),
-                "1801000002000000 0000000001000000 ",
-            ),
+            ("r0 = cmpxchg_64(r9 + 0, r0, r2)", |a| a.exchange_if_same(R9, 0, R2), "db290000f1000000 "),
+            ("lock *(u64 *)(r9 + 8) += r2", |a| a.add_atomically(R9, 8, R2), "db29080000000000 "),
+            ("r1 = 0x100000002 ll", |a| a.set_wide(R1, 0x1_0000_0002), "1801000002000000 0000000001000000 "),
             ("call 1", |a| a.call(Helper::MapLookup), "8500000001000000 "),
             ("exit", Assembler::exit, "9500000000000000 "),
         ];

@@ -18,7 +18,16 @@
 
 mod assembler;
 mod entry;
+mod interfaces;
+mod maps;
+mod meter;
+mod path;
 mod program;
 #[cfg(test)]
 mod program_tests;
+mod routes;
 mod sys;
+
+pub(super) use meter::KernelMeter;
+pub use path::KernelPathError;
+pub(super) use path::{KernelPath, Passage};

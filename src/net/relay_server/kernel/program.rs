@@ -12,49 +12,16 @@
 //! Sums of 16-bit words are the same in either order of bytes (RFC 1071), so they are built from the packet's words as the
 //! machine loads them and never turned around; only lengths are, before something is added to them.
 
-use std::io;
-
 use super::assembler::Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
 use super::assembler::Operation::{Add, And, ExclusiveOr, Multiply, Or, ShiftLeft, ShiftRight, Subtract};
 use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::Width::{Byte, Double, Half, Word};
 use super::assembler::{Assembler, AssemblerError, Helper, Instruction, Label, Register};
 use super::entry::{
-    CHANNEL_AT, EXPIRES_AT, INTERFACE_AT, KEY_BYTES, MTU_AT, PORTS_AT, PRICE_AT, PRICE_BITS, SLOT_AT,
-    SOURCE_AT, TARGET_AT, VALUE_BYTES,
+    CHANNEL_AT, EXPIRES_AT, INTERFACE_AT, MTU_AT, PORTS_AT, PRICE_AT, PRICE_BITS, SLOT_AT, SOURCE_AT,
+    TARGET_AT,
 };
-use super::sys::{Map, MapKind};
-
-/// What the program is to be told by, and what it tells.
-#[derive(Debug)]
-pub(super) struct Maps {
-    /// Which packets are passed on, and as what.
-    pub(super) entries: Map<KEY_BYTES, VALUE_BYTES>,
-    /// For each allocation, up to when it has used its bandwidth: 64 bits of nanoseconds.
-    pub(super) accounts: Map<4, 8>,
-    /// Sums, in as many places as processors seldom meet in.
-    pub(super) sums: Map<4, SUM_BYTES>,
-}
-
-impl Maps {
-    /// For so many entries and allocations.
-    pub(super) fn create(entries: u32, allocations: u32) -> io::Result<Self> {
-        Ok(Self {
-            entries: Map::create(MapKind::Hash, entries)?,
-            accounts: Map::create(MapKind::Array, allocations)?,
-            sums: Map::create(MapKind::Array, SUM_PLACES)?,
-        })
-    }
-}
-
-/// Places for sums; a power of two.
-pub(super) const SUM_PLACES: u32 = 64;
-
-/// One place: a line of the processor's cache.
-pub(super) const SUM_BYTES: usize = 64;
-pub(super) const TO_PEERS_AT: i16 = 0;
-pub(super) const TO_CLIENTS_AT: i16 = 16;
-pub(super) const OVER_RATE_AT: i16 = 32;
+use super::maps::{Maps, OVER_RATE_AT, SUM_PLACES, TO_CLIENTS_AT, TO_PEERS_AT};
 
 /// What the program says of a packet (`enum tcx_action_base`).
 pub(super) const NEXT: i32 = -1;
@@ -486,9 +453,7 @@ impl Writer<'_> {
         a.store(Half, R7, packet::IP_CHECKSUM, R4);
         a.load(Word, R3, R8, PORTS_AT);
         a.store(Word, R7, packet::PORTS, R3);
-        for (field, place) in
-            [(packet::LENGTH, stack::UDP_LENGTH), (packet::CHECKSUM, stack::CHECKSUM)]
-        {
+        for (field, place) in [(packet::LENGTH, stack::UDP_LENGTH), (packet::CHECKSUM, stack::CHECKSUM)] {
             a.load(Word, R3, R10, place);
             a.store(Half, R7, field, R3);
         }

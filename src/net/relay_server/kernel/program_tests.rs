@@ -5,7 +5,7 @@ use super::assembler::Assembler;
 #[test]
 fn smoke() {
     let _ = Assembler::new();
-    let maps = super::program::Maps::create(16, 16).unwrap();
+    let maps = super::maps::Maps::create(16, 16).unwrap();
     let code = super::program::write(&maps).unwrap();
     eprintln!("{} instructions", code.len());
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).init();
