@@ -41,6 +41,17 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// One who sends straight to the peer.
+    pub(crate) fn without_relay(peer: SocketAddr, payload: &[u8]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+        socket.connect(peer).expect("loopback");
+        socket.set_nonblocking(true).expect("a socket can");
+        let relayed = socket.local_addr().expect("bound");
+        Self { socket, relayed, packet: payload.to_vec(), allocated_in: Duration::ZERO }
+    }
+}
+
 /// See [`bare`](crate::bare).
 fn say_hello(socket: UdpSocket, peer: SocketAddr, payload: &[u8]) -> Caller {
     let started = Instant::now();

@@ -4,6 +4,9 @@
 //! `cargo bench --bench relay -- [ALLOCATIONS ..]`, by default 1 100 1000 10000. Prints a Markdown table. It needs two
 //! processors and `taskset`, and is run on a machine that does nothing else. Beside the two stands what their sockets alone
 //! cost, the part of a packet's time that no relay can save.
+//!
+//! A relay in the kernel works in the time of whoever sends. So what the whole machine spends is counted too: the relay, this
+//! program and the kernel's own threads, less what the same datagrams take when they are sent straight.
 
 #![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is made to be read")]
@@ -13,6 +16,7 @@ mod bare;
 #[expect(dead_code, reason = "its tests run in the library")]
 mod batch;
 mod caller;
+mod machine;
 mod servers;
 
 use std::net::{SocketAddr, UdpSocket};
@@ -20,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use caller::{Caller, PATIENCE};
 use handset::ice::turn::Failure;
+use machine::Machine;
 use servers::{Server, raise_file_limit, stay_on_own_processor};
 
 /// An Opus packet of a call, encrypted.
@@ -34,6 +39,12 @@ const ROUNDS: usize = 9;
 
 const PINGS: usize = 2000;
 
+/// Callers without a relay at most: enough to be in nobody's near cache, and few enough for the files of one program.
+const MAX_DIRECT: usize = 1000;
+
+/// After a burst nobody looks for its packets for so long: looking costs time that is counted.
+const SETTLING: Duration = Duration::from_millis(2);
+
 /// Files that this program has open beside its callers' sockets.
 const OTHER_FILES: usize = 64;
 
@@ -46,33 +57,48 @@ fn main() {
     let files = raise_file_limit();
     let sizes = if sizes.is_empty() { vec![1, 100, 1000, 10_000] } else { sizes };
     println!(
-        "| allocations | relay | CPU a packet, to peers | to clients | lost | round trip | allocate | memory an allocation |"
+        "| allocations | relay | CPU a packet, to peers | to clients | of the whole machine, to peers | to clients | lost | round trip | allocate | memory an allocation |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for size in sizes {
         // Each caller is a socket of this program.
-        match (files - OTHER_FILES) / size.max(1) {
-            0 | 1 => eprintln!("{size} are too many for a program that may have {files} files open"),
-            2 => compare(size, &[Some(Server::ours()), Server::coturn()]),
-            _ => compare(size, &[Some(Server::ours()), Some(Server::bare()), Server::coturn()]),
-        }
+        let measured = match (files - OTHER_FILES).saturating_sub(size.min(MAX_DIRECT)) / size.max(1) {
+            0 | 1 => {
+                eprintln!("{size} are too many for a program that may have {files} files open");
+                continue;
+            }
+            2 => measure(size, &[Some(Server::ours()), Server::coturn()]),
+            _ => measure(size, &[Some(Server::ours()), Some(Server::bare()), Server::coturn()]),
+        };
+        // For itself: while its program stands at the interface, everybody's packets pass by it.
+        let by_kernel = measure(size, &[Server::ours_by_kernel()]);
+        report(size, &[measured, by_kernel].concat());
     }
 }
 
-fn compare(size: usize, servers: &[Option<Server>]) {
+/// Who uses these relays, and what it costs; the last is what it costs without one.
+fn measure(size: usize, servers: &[Option<Server>]) -> Vec<(&'static str, Figures)> {
     let mut stands: Vec<Stand<'_>> =
         servers.iter().flatten().filter_map(|server| Stand::on(server, size)).collect();
+    if stands.is_empty() {
+        return Vec::new();
+    }
+    let mut direct = Stand::without_relay(size.min(MAX_DIRECT));
     // In turns: whatever else the machine does, it does to all.
     for _ in 0..ROUNDS {
         stands.iter_mut().for_each(Stand::count_costs);
+        direct.count_costs();
     }
     for n in 0..PINGS {
         stands.iter_mut().for_each(|stand| stand.ping(n));
         // Whoever comes first finds the processor as the last one left it.
         stands.reverse();
     }
-    let measured: Vec<(&str, Figures)> =
-        stands.into_iter().map(|stand| (stand.server.name, stand.figures())).collect();
+    let direct = direct.figures();
+    stands.into_iter().map(|stand| (stand.name, stand.figures().beyond(&direct))).collect()
+}
+
+fn report(size: usize, measured: &[(&str, Figures)]) {
     measured.iter().for_each(|(name, figures)| figures.print(size, name));
     match measured.iter().partition::<Vec<_>, _>(|(name, _)| *name == servers::COTURN) {
         (theirs, ours) if theirs.len() == 1 => {
@@ -82,9 +108,14 @@ fn compare(size: usize, servers: &[Option<Server>]) {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Figures {
+    /// Of the relay's process.
     to_peer_ns: f64,
     to_client_ns: f64,
+    /// Of everybody who has to do with it, the kernel included.
+    machine_to_peer_ns: f64,
+    machine_to_client_ns: f64,
     lost: usize,
     round_trip_us: f64,
     allocate_us: f64,
@@ -92,18 +123,36 @@ struct Figures {
 }
 
 impl Figures {
+    /// What the machine spends beyond the same datagrams sent straight.
+    fn beyond(self, direct: &Self) -> Self {
+        Self {
+            machine_to_peer_ns: self.machine_to_peer_ns - direct.machine_to_peer_ns,
+            machine_to_client_ns: self.machine_to_client_ns - direct.machine_to_client_ns,
+            ..self
+        }
+    }
+
     fn print(&self, size: usize, name: &str) {
         println!(
-            "| {size} | {name} | {:.0} ns | {:.0} ns | {} | {:.1} us | {:.0} us | {:.0} bytes |",
-            self.to_peer_ns, self.to_client_ns, self.lost, self.round_trip_us, self.allocate_us, self.bytes
+            "| {size} | {name} | {:.0} ns | {:.0} ns | {:.0} ns | {:.0} ns | {} | {:.1} us | {:.0} us | {:.0} bytes |",
+            self.to_peer_ns,
+            self.to_client_ns,
+            self.machine_to_peer_ns,
+            self.machine_to_client_ns,
+            self.lost,
+            self.round_trip_us,
+            self.allocate_us,
+            self.bytes
         );
     }
 
     fn print_ratio(&self, size: usize, name: &str, theirs: &Self) {
         println!(
-            "| {size} | {name} / coturn | {:.2} | {:.2} | | {:.2} | {:.2} | {:.2} |",
+            "| {size} | {name} / coturn | {:.2} | {:.2} | {:.2} | {:.2} | | {:.2} | {:.2} | {:.2} |",
             self.to_peer_ns / theirs.to_peer_ns,
             self.to_client_ns / theirs.to_client_ns,
+            self.machine_to_peer_ns / theirs.machine_to_peer_ns,
+            self.machine_to_client_ns / theirs.machine_to_client_ns,
             self.round_trip_us / theirs.round_trip_us,
             self.allocate_us / theirs.allocate_us,
             self.bytes / theirs.bytes,
@@ -111,15 +160,19 @@ impl Figures {
     }
 }
 
-/// One relay, everybody who uses it, and what was measured of it so far.
+/// One relay or none, everybody who uses it, and what was measured of it so far.
 struct Stand<'a> {
-    server: &'a Server,
+    name: &'static str,
+    server: Option<&'a Server>,
     callers: Vec<Caller>,
     peer: UdpSocket,
+    machine: Machine,
     bytes: f64,
     lost: usize,
     to_peer_ns: Vec<f64>,
     to_client_ns: Vec<f64>,
+    machine_to_peer_ns: Vec<f64>,
+    machine_to_client_ns: Vec<f64>,
     trips_us: Vec<f64>,
 }
 
@@ -132,26 +185,57 @@ impl<'a> Stand<'a> {
     }
 
     fn try_on(server: &'a Server, size: usize) -> Result<Self, Failure> {
-        let peer = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
-        peer.set_nonblocking(true).expect("a socket can");
-        let address = peer.local_addr().expect("bound");
+        let (peer, address) = peer();
         // One that is given back at once: what a first client makes any server set up is not an allocation's.
         drop(Caller::new(server, address, &PAYLOAD, usize::MAX)?);
         let before = server.usage().resident_bytes;
         let callers: Vec<Caller> =
             (0..size).map(|n| Caller::new(server, address, &PAYLOAD, n)).collect::<Result<_, _>>()?;
         let bytes = server.usage().resident_bytes.saturating_sub(before) as f64 / size as f64;
-        let (to_peer_ns, to_client_ns, trips_us) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { server, callers, peer, bytes, lost: 0, to_peer_ns, to_client_ns, trips_us })
+        Ok(Self { name: server.name, server: Some(server), bytes, ..Self::of(callers, peer) })
+    }
+
+    fn without_relay(size: usize) -> Self {
+        let (peer, address) = peer();
+        let callers = (0..size).map(|_| Caller::without_relay(address, &PAYLOAD)).collect();
+        Self::of(callers, peer)
+    }
+
+    fn of(callers: Vec<Caller>, peer: UdpSocket) -> Self {
+        Self {
+            name: "none",
+            server: None,
+            callers,
+            peer,
+            machine: Machine::new(),
+            bytes: 0.0,
+            lost: 0,
+            to_peer_ns: Vec::new(),
+            to_client_ns: Vec::new(),
+            machine_to_peer_ns: Vec::new(),
+            machine_to_client_ns: Vec::new(),
+            trips_us: Vec::new(),
+        }
     }
 
     fn count_costs(&mut self) {
-        let (ns, missing) = cost(self.server, || to_peers(&self.callers, &self.peer));
-        self.to_peer_ns.push(ns);
-        self.lost += missing;
-        let (ns, missing) = cost(self.server, || to_clients(&self.callers, &self.peer));
-        self.to_client_ns.push(ns);
-        self.lost += missing;
+        let cost = self.cost(|| to_peers(&self.callers, &self.peer));
+        self.to_peer_ns.push(cost.relay_ns);
+        self.machine_to_peer_ns.push(cost.machine_ns);
+        self.lost += cost.missing;
+        let cost = self.cost(|| to_clients(&self.callers, &self.peer));
+        self.to_client_ns.push(cost.relay_ns);
+        self.machine_to_client_ns.push(cost.machine_ns);
+        self.lost += cost.missing;
+    }
+
+    fn cost(&self, round: impl FnOnce() -> usize) -> Cost {
+        let relay_ns = || self.server.map_or(0, |server| server.usage().cpu_ns);
+        let before = (relay_ns(), self.machine.spent_ns());
+        let arrived = round();
+        let spent = (relay_ns() - before.0, self.machine.spent_ns() - before.1);
+        let each = |ns: u64| ns as f64 / arrived.max(1) as f64;
+        Cost { relay_ns: each(spent.0), machine_ns: each(spent.0 + spent.1), missing: PACKETS - arrived }
     }
 
     fn ping(&mut self, n: usize) {
@@ -163,6 +247,8 @@ impl<'a> Stand<'a> {
         Figures {
             to_peer_ns: median(&mut self.to_peer_ns),
             to_client_ns: median(&mut self.to_client_ns),
+            machine_to_peer_ns: median(&mut self.machine_to_peer_ns),
+            machine_to_client_ns: median(&mut self.machine_to_client_ns),
             lost: self.lost,
             round_trip_us: median(&mut self.trips_us),
             allocate_us: median(&mut times),
@@ -171,12 +257,19 @@ impl<'a> Stand<'a> {
     }
 }
 
-/// Processor time for each packet that arrived, and how many did not.
-fn cost(server: &Server, round: impl FnOnce() -> usize) -> (f64, usize) {
-    let before = server.usage().cpu_ns;
-    let arrived = round();
-    let spent = server.usage().cpu_ns - before;
-    (spent as f64 / arrived.max(1) as f64, PACKETS - arrived)
+/// What a packet that arrived took, and how many did not.
+struct Cost {
+    relay_ns: f64,
+    machine_ns: f64,
+    missing: usize,
+}
+
+/// Somebody with whom all callers speak.
+fn peer() -> (UdpSocket, SocketAddr) {
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+    peer.set_nonblocking(true).expect("a socket can");
+    let address = peer.local_addr().expect("bound");
+    (peer, address)
 }
 
 /// Packets from one client after the other, a burst at a time.
@@ -187,6 +280,7 @@ fn to_peers(callers: &[Caller], peer: &UdpSocket) -> usize {
         for caller in next.by_ref().take(BURST) {
             caller.socket.send(&caller.packet).expect("loopback takes a datagram");
         }
+        std::thread::sleep(SETTLING);
         arrived += (0..BURST).take_while(|_| take(peer, &mut buffer, sleep).is_some()).count();
     }
     arrived
@@ -201,6 +295,7 @@ fn to_clients(callers: &[Caller], peer: &UdpSocket) -> usize {
         for caller in &burst {
             peer.send_to(&PAYLOAD, caller.relayed).expect("loopback takes a datagram");
         }
+        std::thread::sleep(SETTLING);
         arrived += burst.iter().filter(|caller| take(&caller.socket, &mut buffer, sleep).is_some()).count();
     }
     arrived

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const RELAY_PORTS: (u16, u16) = (10_000, 29_999);
 
 const OURS: &str = "switchboard";
+const OURS_BY_KERNEL: &str = "switchboard, by the kernel";
 pub(crate) const COTURN: &str = "coturn";
 const SOCKETS: &str = "sockets alone";
 
@@ -46,18 +48,30 @@ pub(crate) struct Usage {
 impl Server {
     /// The relay inside `switchboard`, without limits.
     pub(crate) fn ours() -> Self {
+        Self::switchboard(OURS, Ipv4Addr::new(127, 0, 0, 2), &["--relay-kernel", "off"])
+            .expect("switchboard starts")
+    }
+
+    /// The same, and the kernel relays; none where it may not.
+    pub(crate) fn ours_by_kernel() -> Option<Self> {
+        Self::switchboard(OURS_BY_KERNEL, Ipv4Addr::new(127, 0, 0, 5), &["--relay-kernel", "on"])
+    }
+
+    fn switchboard(name: &'static str, clients: Ipv4Addr, options: &[&str]) -> Option<Self> {
         let ports = format!("{}-{}", RELAY_PORTS.0, RELAY_PORTS.1);
         let mut process = on_its_processor(env!("CARGO_BIN_EXE_switchboard"))
             .args(["--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--relay-ports", &ports])
             .args(["--relay-allocations", "20000", "--relay-allocations-per-peer", "20000"])
             .args(["--relay-bandwidth", "0", "--drain", "0"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("switchboard starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("its line");
-        let said = line.trim().strip_prefix("listening on http://").expect(&line);
+        // What keeps it from starting it says itself.
+        let said = line.trim().strip_prefix("listening on http://")?;
         let (signaling, relay) = said.split_once(", relay on ").expect(&line);
         let client = ClientConfig::new("bench".parse().expect("an id"));
         let signal = SignalThread::start(&format!("ws://{signaling}/ws"), client, 1, Arc::new(|| {}));
@@ -68,13 +82,13 @@ impl Server {
         let turn = told.iter().find(|server| server.username.is_some()).expect("a TURN server");
         let (name, password) = (turn.username.as_ref(), turn.credential.as_ref());
         let login = Login::new(name.expect("looked for"), password.expect("with it").as_str());
-        Self {
-            name: OURS,
+        Some(Self {
+            name,
             address: relay.parse().expect("an address"),
-            clients: Ipv4Addr::new(127, 0, 0, 2),
+            clients,
             login: Some(login.expect("of legal length")),
             process,
-        }
+        })
     }
 
     /// Our sockets without the relay.
@@ -120,16 +134,20 @@ impl Server {
     pub(crate) fn usage(&self) -> Usage {
         let folder = format!("/proc/{}", self.process.id());
         let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).unwrap_or_default();
-        let tasks = std::fs::read_dir(format!("{folder}/task")).into_iter().flatten().flatten();
-        let cpu_ns = tasks
-            .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
-            .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
-            .sum();
         let resident = read("status").lines().find_map(|line| {
             line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
         });
-        Usage { cpu_ns, resident_bytes: resident.unwrap_or_default() * 1024 }
+        Usage { cpu_ns: cpu_ns(folder.as_ref()), resident_bytes: resident.unwrap_or_default() * 1024 }
     }
+}
+
+/// What a process has spent, all threads together.
+pub(crate) fn cpu_ns(folder: &Path) -> u64 {
+    let tasks = std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+        .sum()
 }
 
 /// A program on the second processor. The first one is the measuring program's: what the system makes of the two when it

@@ -23,10 +23,11 @@ mod maps;
 mod meter;
 mod path;
 mod program;
-#[cfg(test)]
-mod program_tests;
 mod routes;
 mod sys;
+#[cfg(test)]
+#[allow(dead_code, reason = "tests/kernel_relay runs them")]
+pub(crate) mod tests;
 
 pub(super) use meter::KernelMeter;
 pub use path::KernelPathError;
