@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "drives real processes in real time")]
 #![expect(clippy::print_stderr, reason = "says why a test is skipped")]
 
+mod by_kernel;
 mod certificate;
 mod coturn;
 #[path = "../support/folder.rs"]
@@ -34,6 +35,7 @@ enum Needs {
     Coturn,
     Laboratory,
     Namespaces,
+    Kernel,
 }
 
 macro_rules! trials {
@@ -72,6 +74,12 @@ fn main() -> ExitCode {
         nat::a_switchboard_that_cannot_be_reached_is_not_missed_by_a_call,
     ]);
     trials.extend(trials![
+        Needs::Kernel,
+        by_kernel::a_call_between_two_homes_is_passed_on_by_the_kernel,
+        by_kernel::a_change_in_the_network_is_not_heard,
+        by_kernel::both_on_relayed_addresses_of_one_relay_hear_each_other,
+    ]);
+    trials.extend(trials![
         Needs::Namespaces,
         hidden::two_that_hide_their_addresses_find_each_other_over_ipv4,
         hidden::two_that_hide_their_addresses_find_each_other_over_ipv6,
@@ -84,6 +92,7 @@ fn perform(needs: Needs, scene: fn()) -> Result<Completion, Failed> {
         Needs::Coturn => coturn::missing(),
         Needs::Laboratory => coturn::missing().or_else(laboratory::missing),
         Needs::Namespaces => laboratory::missing(),
+        Needs::Kernel => coturn::missing().or_else(laboratory::missing).or_else(by_kernel::missing),
     };
     match missing {
         None => {

@@ -25,7 +25,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program(name) => write!(f, "{name} is not installed"),
-            Self::Permission(why) => write!(f, "network namespaces are not permitted here: {why}"),
+            Self::Permission(why) => write!(f, "not permitted here: {why}"),
         }
     }
 }
