@@ -16,6 +16,11 @@ impl Bucket {
         Self { per_s, tokens: per_s.unwrap_or_default(), at: now }
     }
 
+    /// Leaves so many at most.
+    pub(super) fn limit(&mut self, amount: u64) {
+        self.tokens = self.tokens.min(u32::try_from(amount).unwrap_or(u32::MAX));
+    }
+
     /// Takes so many, if there are so many.
     #[inline]
     pub(super) fn take(&mut self, amount: u64, now: Uptime) -> bool {
@@ -51,6 +56,11 @@ mod tests {
         assert_eq!(taken(&mut bucket, Uptime::ZERO), 100);
         assert_eq!(taken(&mut bucket, after(Duration::from_millis(500))), 50);
         assert_eq!(taken(&mut bucket, after(Duration::from_secs(60))), 100);
+        bucket.limit(20);
+        assert_eq!(taken(&mut bucket, after(Duration::from_secs(60))), 0, "it was empty");
+        assert!(bucket.take(0, after(Duration::from_secs(120))));
+        bucket.limit(20);
+        assert_eq!(taken(&mut bucket, after(Duration::from_secs(120))), 20);
         assert!(Bucket::new(None, Uptime::ZERO).take(u64::MAX, Uptime::ZERO));
     }
 }

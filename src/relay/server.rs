@@ -234,6 +234,13 @@ impl Relay {
         answer::not_allocated(&allocation, answer).ok().map(|length| (client, length))
     }
 
+    /// The shell relays for this allocation by itself as well, and of its bandwidth no more than this is left, in bytes.
+    pub fn limit_reserve(&mut self, relay: RelayId, bytes: u64) {
+        if let Some(record) = self.table.record(relay) {
+            record.rate.limit(bytes);
+        }
+    }
+
     /// A client's stream was closed: what it had ends at once.
     pub fn handle_client_gone(&mut self, client: Client) {
         if let Some(id) = self.table.id_of(client) {

@@ -58,7 +58,7 @@ pub enum RelayServerError {
         source: io::Error,
     },
     /// The kernel was to relay, and can't.
-    #[error("the kernel can't relay: {0}")]
+    #[error(transparent)]
     Kernel(#[from] KernelPathError),
     /// The system gives no poll, thread or randomness.
     #[error("the system gives the relay no {what}: {source}")]

@@ -216,7 +216,7 @@ impl Shell {
 
     /// Hands a batch of one listener to the core and sends what comes of it.
     fn take_from_clients(&mut self, listener: usize, count: usize, now: Instant) {
-        let Self { inbox, core, outboxes, listeners, to_peers, sockets, outbox, .. } = self;
+        let Self { inbox, core, outboxes, listeners, to_peers, sockets, outbox, kernel, .. } = self;
         let mut answer = [0; ANSWER_BYTES];
         for at in 0..count {
             let Some((remote, packet)) = inbox.datagram(at) else {
@@ -236,6 +236,14 @@ impl Shell {
                     let start = data.as_ptr().addr() - packet.as_ptr().addr();
                     to_peers.push(ToPeer { relay, peer, at, start, end: start + data.len() });
                 }
+            }
+        }
+        if let Some((path, _)) = kernel {
+            // Stable: datagrams of one client stay in order.
+            to_peers.sort_by_key(|piece| piece.relay);
+            for run in to_peers.chunk_by(|a, b| a.relay == b.relay) {
+                let bytes = run.iter().map(|piece| piece.end - piece.start).sum::<usize>();
+                share_bandwidth(core, path, run[0].relay, bytes);
             }
         }
         self.unsent += sockets.send_all(to_peers, inbox, outbox) as u64;
@@ -272,8 +280,8 @@ impl Shell {
 
     /// Hands a batch of one relay socket to the core and passes on what it permits.
     fn take_from_peers(&mut self, relay: RelayId, count: usize, now: Instant) {
-        let Self { inbox, core, outboxes, listeners, streams, .. } = self;
-        let mut envelope = Envelope::new();
+        let Self { inbox, core, outboxes, listeners, streams, kernel, .. } = self;
+        let (mut envelope, mut bytes) = (Envelope::new(), 0);
         for at in 0..count {
             let Some((peer, data)) = inbox.datagram(at) else {
                 self.too_long += 1;
@@ -282,6 +290,7 @@ impl Shell {
             let Some(client) = core.handle_peer(relay, peer, data.len(), &mut envelope, now) else {
                 continue;
             };
+            bytes += data.len();
             let listener = usize::from(client.listener);
             if let Some(outbox) = outboxes.get_mut(listener) {
                 if !outbox.has_room() {
@@ -294,6 +303,9 @@ impl Shell {
                 let is_taken = stream.write_data(&pieces).unwrap_or(false);
                 self.unsent += u64::from(!is_taken);
             }
+        }
+        if let Some((path, _)) = kernel {
+            share_bandwidth(core, path, relay, bytes);
         }
     }
 
@@ -372,7 +384,7 @@ impl Shell {
                 }
                 Action::Close { relay } => {
                     if let Some((path, _)) = &mut self.kernel {
-                        path.close(relay);
+                        path.close(relay.index());
                     }
                     self.sockets.close(relay, self.poll.registry());
                 }
@@ -395,7 +407,7 @@ impl Shell {
         let Some(relayed) = self.sockets.local_addr(relay) else { return };
         let passage =
             Passage { client: client.remote, listener: listener.local, relayed, channel, peer, until };
-        path.pass(relay, passage, now);
+        path.pass(relay.index(), passage, now);
     }
 
     fn answer(&mut self, client: Client, answer: &[u8]) {
@@ -439,6 +451,13 @@ impl Shell {
         let idle = self.streams.idle(now, |client| self.core.has_allocation(client));
         idle.into_iter().for_each(|index| self.close_stream(index));
         self.sweep_at = self.needs_sweep().then_some(now + SWEEP_INTERVAL);
+    }
+}
+
+/// What sockets and kernel relay for one allocation together is bounded: each is told of the other.
+fn share_bandwidth(core: &mut Relay, path: &KernelPath, relay: RelayId, bytes: usize) {
+    if let Some(left) = path.charge(relay.index(), bytes as u64) {
+        core.limit_reserve(relay, left);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::entry::{KEY_BYTES, VALUE_BYTES};
+use super::entry::{KEY_BYTES, PRICE_BITS, VALUE_BYTES};
 use super::sys::{Map, MapKind};
 
 /// Places for sums, of which each processor uses one; a power of two.
@@ -10,6 +10,9 @@ pub(super) const SUM_PLACES: u32 = 64;
 
 /// One place: a line of the processor's cache.
 const SUM_BYTES: usize = 64;
+
+/// A second, which an allocation may use ahead.
+pub(super) const RESERVE_NS: u64 = 1_000_000_000;
 
 /// What is where in a place: packets and then bytes, and packets alone.
 pub(super) const TO_PEERS_AT: i16 = 0;
@@ -51,6 +54,19 @@ impl Maps {
     pub(super) fn reset_account(&self, slot: u32) {
         // Every slot is there from the beginning.
         let _ = self.accounts.put(&slot.to_ne_bytes(), &[0; 8]);
+    }
+
+    /// Takes bytes that the sockets have relayed off an account, and says how many it has left. What the program takes in
+    /// between is lost to the account: a few packets at most.
+    pub(super) fn charge_account(&self, slot: u32, price: u64, bytes: u64, now_ns: u64) -> u64 {
+        let key = slot.to_ne_bytes();
+        let Ok(used_until) = self.accounts.get(&key).map(u64::from_ne_bytes) else { return 0 };
+        let cost = price.saturating_mul(bytes) >> PRICE_BITS;
+        // It is never deeper in debt than it may be ahead.
+        let used_until = used_until.max(now_ns).saturating_add(cost).min(now_ns + RESERVE_NS);
+        // Every slot is there from the beginning.
+        let _ = self.accounts.put(&key, &used_until.to_ne_bytes());
+        ((now_ns + RESERVE_NS - used_until) << PRICE_BITS) / price.max(1)
     }
 
     /// The sums of all processors.

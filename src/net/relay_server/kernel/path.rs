@@ -15,7 +15,6 @@ use super::routes::{Route, Routes};
 use super::sys::Program;
 use super::{interfaces, meter::KernelMeter};
 use crate::ice::stun::ChannelNumber;
-use crate::relay::RelayId;
 
 /// Channels of one allocation that the kernel relays: a call uses one, and another while it changes its path. What more
 /// there are the sockets serve, so that nobody has the kernel's memory for himself.
@@ -48,10 +47,10 @@ pub(in crate::net::relay_server) struct Passage {
 #[derive(Debug, thiserror::Error)]
 pub enum KernelPathError {
     /// Neither x86-64 nor 64-bit ARM.
-    #[error("this kind of processor is not supported")]
+    #[error("the kernel can't relay: this kind of processor is not supported")]
     Processor,
     /// The system lacks or refuses something.
-    #[error("{what}: {source} (it takes Linux 6.6 and CAP_BPF with CAP_NET_ADMIN)")]
+    #[error("the kernel can't relay, which takes Linux 6.6 and CAP_BPF with CAP_NET_ADMIN: {what}: {source}")]
     System {
         /// Which of them.
         what: &'static str,
@@ -71,11 +70,11 @@ struct Carried {
 /// The kernel's part of a relay. With it the program goes.
 #[derive(Debug)]
 pub(in crate::net::relay_server) struct KernelPath {
-    maps: Arc<Maps>,
+    pub(super) maps: Arc<Maps>,
     _links: Vec<OwnedFd>,
     routes: Routes,
     price: u64,
-    /// At the index of their [`RelayId`].
+    /// At the index of their [`RelayId`](crate::relay::RelayId).
     carried: Vec<Vec<Carried>>,
     renewal: Option<Renewal>,
     has_been_full: bool,
@@ -100,18 +99,18 @@ impl KernelPath {
         }
         let system = |what| move |source| KernelPathError::System { what, source };
         let entries = (allocations * ENTRIES_PER_ALLOCATION).clamp(1, MAX_ENTRIES);
-        let maps = Maps::create(entries as u32, allocations.max(1) as u32)
-            .map_err(system("the kernel gives no table"))?;
+        let maps =
+            Maps::create(entries as u32, allocations.max(1) as u32).map_err(system("it gives no table"))?;
         let code = program::write(&maps).map_err(|error| KernelPathError::System {
             what: "the program is not complete",
             source: io::Error::other(error),
         })?;
-        let program = Program::load(&code).map_err(system("the kernel does not take the program"))?;
+        let program = Program::load(&code).map_err(system("it does not take the program"))?;
         let addresses: Vec<Ipv4Addr> = addresses.iter().filter_map(|ip| ipv4(*ip)).collect();
         let links = interfaces::with_addresses(&addresses)
             .and_then(|numbers| numbers.into_iter().map(|number| program.attach(number)).collect())
             .map_err(system("the program can't be attached"))?;
-        let routes = Routes::new().map_err(system("the kernel tells no routes"))?;
+        let routes = Routes::new().map_err(system("it tells no routes"))?;
         Ok(Self {
             maps: Arc::new(maps),
             _links: links,
@@ -128,12 +127,12 @@ impl KernelPath {
         KernelMeter::new(self.maps.clone())
     }
 
-    /// A channel passes until then.
-    pub(in crate::net::relay_server) fn pass(&mut self, relay: RelayId, passage: Passage, now: Instant) {
-        if self.carried.len() <= relay.index() {
-            self.carried.resize_with(relay.index() + 1, Vec::new);
+    /// A channel of the allocation at this index passes until then.
+    pub(in crate::net::relay_server) fn pass(&mut self, slot: usize, passage: Passage, now: Instant) {
+        if self.carried.len() <= slot {
+            self.carried.resize_with(slot + 1, Vec::new);
         }
-        let list = &mut self.carried[relay.index()];
+        let list = &mut self.carried[slot];
         // What had its channel or its peer before is over: both are bound once.
         list.retain_mut(|carried| {
             let is_same = carried.passage.is_same(&passage);
@@ -149,18 +148,26 @@ impl KernelPath {
             None => return,
         }
         if self.renewal.is_none() {
-            self.put_in(relay.index(), |carried| carried.passage.is_same(&passage), now);
+            self.put_in(slot, |carried| carried.passage.is_same(&passage), now);
         }
     }
 
     /// An allocation is over: call this before its socket is closed.
-    pub(in crate::net::relay_server) fn close(&mut self, relay: RelayId) {
-        let Some(list) = self.carried.get_mut(relay.index()) else { return };
+    pub(in crate::net::relay_server) fn close(&mut self, slot: usize) {
+        let Some(list) = self.carried.get_mut(slot) else { return };
         if list.is_empty() {
             return;
         }
         list.drain(..).for_each(|mut carried| carried.take_out(&self.maps));
-        self.maps.reset_account(relay.index() as u32);
+        self.maps.reset_account(slot as u32);
+    }
+
+    /// The sockets have relayed so many bytes of an allocation. If the kernel relays for it as well, they have one
+    /// bandwidth together: says how much of that is left now.
+    pub(in crate::net::relay_server) fn charge(&self, slot: usize, bytes: u64) -> Option<u64> {
+        let is_carried = self.carried.get(slot).is_some_and(|list| !list.is_empty());
+        (self.price > 0 && is_carried)
+            .then(|| self.maps.charge_account(slot as u32, self.price, bytes, system_clock_ns()))
     }
 
     /// Something changed in the network: until it settles nothing is carried, and then the ways are looked up anew.
@@ -261,10 +268,14 @@ impl Passage {
     }
 }
 
+fn system_clock_ns() -> u64 {
+    let clock = clock_gettime(ClockId::Monotonic);
+    clock.tv_sec as u64 * 1_000_000_000 + clock.tv_nsec as u64
+}
+
 /// What the kernel's clock shows at a time of ours. They are the same clock, but an [`Instant`] does not tell.
 fn on_system_clock(time: Instant, now: Instant) -> u64 {
-    let clock = clock_gettime(ClockId::Monotonic);
-    let clock_ns = clock.tv_sec as u64 * 1_000_000_000 + clock.tv_nsec as u64;
+    let clock_ns = system_clock_ns();
     // The time of this turn is a little in the past already.
     let late = Instant::now().saturating_duration_since(now).as_nanos();
     let left = time.saturating_duration_since(now).as_nanos().saturating_sub(late);

@@ -21,7 +21,7 @@ use super::entry::{
     CHANNEL_AT, EXPIRES_AT, INTERFACE_AT, MTU_AT, PORTS_AT, PRICE_AT, PRICE_BITS, SLOT_AT, SOURCE_AT,
     TARGET_AT,
 };
-use super::maps::{Maps, OVER_RATE_AT, SUM_PLACES, TO_CLIENTS_AT, TO_PEERS_AT};
+use super::maps::{Maps, OVER_RATE_AT, RESERVE_NS, SUM_PLACES, TO_CLIENTS_AT, TO_PEERS_AT};
 
 /// What the program says of a packet (`enum tcx_action_base`).
 pub(super) const NEXT: i32 = -1;
@@ -82,9 +82,6 @@ const ANY_FRAGMENT: i32 = 0xff3f;
 const IP_START: i32 = 0x0045;
 /// A fresh time to live of 64, as the sockets give it, and UDP.
 const TTL_AND_UDP: i32 = 0x1140;
-
-/// A second, which an allocation may use ahead.
-const RESERVE_NS: i32 = 1_000_000_000;
 
 /// How often it is tried to note bandwidth while other processors do the same.
 const ACCOUNT_TRIES: usize = 4;
@@ -409,7 +406,7 @@ impl Writer<'_> {
             a.compute(Add, R2, R5);
             a.copy(R3, R2);
             a.compute(Subtract, R3, R4);
-            a.jump_if(R3, Greater, RESERVE_NS, over_rate);
+            a.jump_if(R3, Greater, RESERVE_NS as i32, over_rate);
             a.copy(R1, R0);
             a.exchange_if_same(R7, 0, R2);
             a.jump_if(R0, Equal, R1, paid);

@@ -6,7 +6,7 @@ use super::super::entry::price;
 use super::super::maps::Sums;
 use super::super::program::{DROP, NEXT, PASS, REDIRECT};
 use super::datagram::{Checksum, Datagram};
-use super::stand::{Entrance, LOOPBACK, Stand};
+use super::stand::{Entrance, LOOPBACK, Stand, now_ns};
 
 /// Encrypted speech.
 const DATA: [u8; 172] = [0x9b; 172];
@@ -99,6 +99,22 @@ pub(super) fn bandwidth_is_bounded_both_ways_together_and_what_is_over_is_droppe
     assert_eq!(nothing.run(LOOPBACK, &to_peer).0, DROP);
     let all = Stand::new();
     assert!((0..1000).all(|_| all.run(LOOPBACK, &to_peer).0 == PASS));
+}
+
+pub(super) fn sockets_and_kernel_have_one_bandwidth_together() {
+    let (price, slot) = (price(Some(17_200)), 2);
+    let stand = Stand::new().with(|entry| entry.price = price);
+    let frame = stand.from_client(&DATA).to_frame([0; 6]);
+    // 100 packets a second, of which the sockets have relayed 90.
+    let left = stand.maps.charge_account(slot, price, 90 * 172, now_ns());
+    assert!((10 * 172 - 5..=10 * 172).contains(&left), "{left}");
+    let passed = (0..100).filter(|_| stand.run(LOOPBACK, &frame).0 == PASS).count();
+    // The machine may take a tenth of a second for this.
+    assert!((9..=20).contains(&passed), "{passed}");
+    assert!(stand.maps.charge_account(slot, price, 0, now_ns()) < 20 * 172);
+    assert_eq!(stand.maps.charge_account(slot, price, 1 << 40, now_ns()), 0);
+    let later = stand.maps.charge_account(slot, price, 0, now_ns() + 500_000_000);
+    assert!((50 * 172 - 200..=70 * 172).contains(&later), "half of it after half a second: {later}");
 }
 
 pub(super) fn what_is_relayed_is_counted() {
