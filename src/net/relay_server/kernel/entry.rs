@@ -20,6 +20,7 @@ pub(super) const CHANNEL_AT: i16 = 28;
 pub(super) const INTERFACE_AT: i16 = 32;
 pub(super) const SLOT_AT: i16 = 36;
 pub(super) const MTU_AT: i16 = 40;
+pub(super) const ENTRANCE_AT: i16 = 44;
 
 /// Bits behind the point of a price.
 pub(super) const PRICE_BITS: i32 = 16;
@@ -70,6 +71,8 @@ pub(super) struct Entry {
     pub(super) slot: u32,
     /// The longest packet that the way to the target takes.
     pub(super) mtu: u32,
+    /// Where it must come in: by the way to who sent it.
+    pub(super) entrance: u32,
 }
 
 impl Entry {
@@ -88,6 +91,7 @@ impl Entry {
         put(INTERFACE_AT, &self.interface.to_ne_bytes());
         put(SLOT_AT, &self.slot.to_ne_bytes());
         put(MTU_AT, &self.mtu.to_ne_bytes());
+        put(ENTRANCE_AT, &self.entrance.to_ne_bytes());
         bytes
     }
 }

@@ -29,6 +29,9 @@ const MAX_ENTRIES: usize = 131_072;
 /// After a change in the network others follow; for so long everything goes by the sockets.
 const SETTLING: Duration = Duration::from_secs(1);
 
+/// The loopback interface of every network namespace.
+const LOOPBACK: u32 = 1;
+
 /// Allocations whose ways are looked up anew in one turn.
 const RENEWED_AT_ONCE: usize = 128;
 
@@ -248,7 +251,11 @@ impl Passage {
         };
         let (relayed, to_peer) = way(peer, self.relayed)?;
         let (listener, to_client) = way(client, self.listener)?;
-        let entry = |source, target, channel, route: Route| Entry {
+        // With an address of this machine as its source a packet is believed on loopback only.
+        if to_peer.is_local() != to_client.is_local() {
+            return None;
+        }
+        let entry = |source, target, channel, route: Route, back: Route| Entry {
             expires_ns: on_system_clock(self.until, now),
             price,
             source,
@@ -257,13 +264,16 @@ impl Passage {
             interface: route.interface,
             slot,
             mtu: route.mtu,
+            entrance: if back.is_local() { LOOPBACK } else { back.interface },
         };
         let keys = [
             EntryKey { from: client, to: listener, channel: Some(self.channel) },
             EntryKey { from: peer, to: relayed, channel: None },
         ];
-        let entries =
-            [entry(relayed, peer, None, to_peer), entry(listener, client, Some(self.channel), to_client)];
+        let entries = [
+            entry(relayed, peer, None, to_peer, to_client),
+            entry(listener, client, Some(self.channel), to_client, to_peer),
+        ];
         Some((keys, entries))
     }
 }

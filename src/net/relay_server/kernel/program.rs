@@ -18,8 +18,8 @@ use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::Width::{Byte, Double, Half, Word};
 use super::assembler::{Assembler, AssemblerError, Helper, Instruction, Label, Register};
 use super::entry::{
-    CHANNEL_AT, EXPIRES_AT, INTERFACE_AT, MTU_AT, PORTS_AT, PRICE_AT, PRICE_BITS, SLOT_AT, SOURCE_AT,
-    TARGET_AT,
+    CHANNEL_AT, ENTRANCE_AT, EXPIRES_AT, INTERFACE_AT, MTU_AT, PORTS_AT, PRICE_AT, PRICE_BITS, SLOT_AT,
+    SOURCE_AT, TARGET_AT,
 };
 use super::maps::{Maps, OVER_RATE_AT, RESERVE_NS, SUM_PLACES, TO_CLIENTS_AT, TO_PEERS_AT};
 
@@ -29,9 +29,6 @@ pub(super) const PASS: i32 = 0;
 pub(super) const DROP: i32 = 2;
 #[cfg(test)]
 pub(super) const REDIRECT: i32 = 7;
-
-/// The loopback interface of every network namespace.
-const LOOPBACK: i32 = 1;
 
 /// `struct __sk_buff`.
 mod context {
@@ -261,13 +258,16 @@ impl Writer<'_> {
         }
     }
 
-    /// The entry is not over, the IP header is sound, and the target can be reached from here.
+    /// The entry is not over, the packet came in where its sender is, its header is sound, and the way takes it.
     fn check_entry(&mut self, way: Way) {
         let (a, next) = (&mut self.a, self.next);
         a.call(Helper::KtimeGetNs);
         a.store(Double, R10, stack::NOW, R0);
         a.load(Double, R2, R8, EXPIRES_AT);
         a.jump_if(R2, LessOrEqual, R0, next);
+        a.load(Word, R2, R6, context::INTERFACE);
+        a.load(Word, R3, R8, ENTRANCE_AT);
+        a.jump_if(R2, NotEqual, R3, next);
         a.copy(R2, 0);
         for at in (packet::IP..packet::PORTS).step_by(4) {
             a.load(Word, R3, R7, at);
@@ -320,15 +320,11 @@ impl Writer<'_> {
             a.compute(Add, R2, R3);
         }
         fold(a, R2, R3, 3);
-        a.load(Word, R5, R6, context::INTERFACE);
         a.load(Word, R3, R8, INTERFACE_AT);
         a.jump_if(R3, NotEqual, 0, leaves);
-        // With an address of this machine as its source a packet is believed on loopback only.
-        a.jump_if(R5, NotEqual, LOOPBACK, next);
         a.jump_if(R2, Equal, R4, none);
         a.jump(sum);
         a.place(leaves);
-        a.jump_if(R5, Equal, LOOPBACK, next);
         a.jump_if(R2, Equal, R4, next);
         a.place(sum);
         a.jump_if(R4, Equal, 0, none);

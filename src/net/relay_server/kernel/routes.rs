@@ -20,6 +20,13 @@ pub(super) struct Route {
     pub(super) mtu: u32,
 }
 
+impl Route {
+    /// Whether it ends on this machine.
+    pub(super) fn is_local(self) -> bool {
+        self.interface == 0
+    }
+}
+
 const GET_ROUTE: u16 = 26;
 const NEW_ROUTE: u16 = 24;
 const REQUEST: u16 = 1;

@@ -32,7 +32,7 @@ pub(crate) const SCENES: &[Scene] = scenes![
     refusals::channel_data_that_lies_or_is_padded_goes_up_unchanged,
     refusals::an_entry_that_is_over_or_gone_relays_nothing,
     refusals::what_is_too_long_for_the_way_goes_up_unchanged,
-    refusals::what_cannot_be_delivered_from_here_goes_up_unchanged,
+    refusals::what_comes_in_where_its_sender_is_not_goes_up_unchanged,
     carried::a_channel_that_passes_has_its_entries_until_it_is_closed,
     carried::a_channel_that_goes_to_another_peer_leaves_nothing_behind,
     carried::who_has_many_channels_has_a_few_in_the_kernel,

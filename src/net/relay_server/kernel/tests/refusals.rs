@@ -142,15 +142,23 @@ pub(super) fn what_is_too_long_for_the_way_goes_up_unchanged() {
     }
 }
 
-pub(super) fn what_cannot_be_delivered_from_here_goes_up_unchanged() {
+pub(super) fn what_comes_in_where_its_sender_is_not_goes_up_unchanged() {
     // Without an interface there is no other place to be.
     let Some(outside) = Entrance::from_outside() else { return };
     let stand = Stand::new();
     for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
-        stand.assert_unchanged("to a socket", outside, &datagram.to_frame(outside.hardware));
+        stand.assert_unchanged(
+            "of this machine, from outside",
+            outside,
+            &datagram.to_frame(outside.hardware),
+        );
     }
-    let stand = stand.with(|entry| entry.interface = outside.number);
+    let stand = stand.by(outside);
     for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
-        stand.assert_unchanged("from a socket", LOOPBACK, &datagram.to_frame(LOOPBACK.hardware));
+        stand.assert_unchanged(
+            "from outside, of this machine",
+            LOOPBACK,
+            &datagram.to_frame(LOOPBACK.hardware),
+        );
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn a_peers_data_goes_to_its_client_behind_a_header() {
 pub(super) fn what_leaves_has_a_checksum_that_is_right_or_stays_with_the_sockets() {
     // Without an interface nothing leaves this machine.
     let Some(outside) = Entrance::from_outside() else { return };
-    let stand = Stand::new().with(|entry| entry.interface = outside.number);
+    let stand = Stand::new().by(outside);
     let ways =
         [(stand.from_client(&DATA), stand.at_peer(&DATA)), (stand.from_peer(&DATA), stand.at_client(&DATA))];
     for (before, after) in ways {

@@ -88,6 +88,7 @@ impl Stand {
                 interface: 0,
                 slot: 2,
                 mtu: 65_535,
+                entrance: LOOPBACK.number,
             },
         };
         stand.put_entries();
@@ -99,6 +100,11 @@ impl Stand {
         change(&mut self.entry);
         self.put_entries();
         self
+    }
+
+    /// Between others, by an interface.
+    pub(super) fn by(self, interface: Entrance) -> Self {
+        self.with(|entry| (entry.interface, entry.entrance) = (interface.number, interface.number))
     }
 
     pub(super) fn keys(&self) -> [EntryKey; 2] {
