@@ -127,7 +127,7 @@ struct RelayOptions {
     /// Whether the kernel passes established calls on by itself, which takes a fraction of the processor's time: auto, on
     /// (or don't start) or off. It takes Linux 6.6 and CAP_BPF with CAP_NET_ADMIN; a packet filter of this machine does
     /// not see such packets
-    #[arg(long, value_name = "WHEN", default_value = "off", value_parser = kernel_relaying)]
+    #[arg(long, value_name = "WHEN", default_value = "off", env = "HANDSET_RELAY_KERNEL", value_parser = kernel_relaying)]
     relay_kernel: KernelRelaying,
 
     /// How many allocations there may be

@@ -15,7 +15,7 @@ use std::time::Instant;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::interface_watch::InterfaceWatch;
+use super::interface_watch::{InterfaceWatch, News};
 use super::interfaces::Link;
 use super::multicast_dns::{MulticastDns, MulticastMessage, MulticastTarget};
 use super::stream::TlsTarget;
@@ -244,7 +244,7 @@ impl EventLoop {
     /// From now on [`EventLoop::wait`] ends when an interface or an address comes or goes, and
     /// [`EventLoop::interfaces_changed`] says so; best effort.
     pub fn watch_interfaces(&mut self) {
-        match InterfaceWatch::register(self.poll.registry(), INTERFACES) {
+        match InterfaceWatch::register(self.poll.registry(), INTERFACES, News::Addresses) {
             Ok(watch) => self.watch = Some(watch),
             Err(error) => tracing::debug!(%error, "the system does not tell of changed interfaces"),
         }

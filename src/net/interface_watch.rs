@@ -12,19 +12,35 @@ pub(super) struct InterfaceWatch {
     socket: std::os::fd::OwnedFd,
 }
 
-/// Groups of `rtnetlink(7)`: links, IPv4 addresses, IPv4 routes, IPv6 addresses.
-#[cfg(target_os = "linux")]
-const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100;
+/// What is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Links and addresses.
+    Addresses,
+    /// These of IPv4, and its routes.
+    RoutesV4,
+}
+
+impl News {
+    /// Groups of `rtnetlink(7)`: 0x1 links, 0x10 IPv4 addresses, 0x40 IPv4 routes, 0x100 IPv6 addresses.
+    #[cfg(target_os = "linux")]
+    fn groups(self) -> u32 {
+        match self {
+            Self::Addresses => 0x1 | 0x10 | 0x100,
+            Self::RoutesV4 => 0x1 | 0x10 | 0x40,
+        }
+    }
+}
 
 impl InterfaceWatch {
     /// Begins to listen, registered with the poll under `token`.
     #[cfg(target_os = "linux")]
-    pub(super) fn register(registry: &mio::Registry, token: mio::Token) -> io::Result<Self> {
+    pub(super) fn register(registry: &mio::Registry, token: mio::Token, news: News) -> io::Result<Self> {
         use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, netlink, socket_with};
         use std::os::fd::AsRawFd;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-        bind(&socket, &netlink::SocketAddrNetlink::new(0, GROUPS))?;
+        bind(&socket, &netlink::SocketAddrNetlink::new(0, news.groups()))?;
         let mut source = mio::unix::SourceFd(&socket.as_raw_fd());
         registry.register(&mut source, token, mio::Interest::READABLE)?;
         Ok(Self { socket })
@@ -32,7 +48,7 @@ impl InterfaceWatch {
 
     /// Nothing to listen to.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn register(_registry: &mio::Registry, _token: mio::Token) -> io::Result<Self> {
+    pub(super) fn register(_registry: &mio::Registry, _token: mio::Token, _news: News) -> io::Result<Self> {
         Ok(Self {})
     }
 

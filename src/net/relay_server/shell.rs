@@ -19,7 +19,7 @@ use super::relay_sockets::{RelaySockets, ToPeer};
 use super::server::Shared;
 use super::streams::{SWEEP_INTERVAL, Streams};
 use crate::ice::stun::{ChannelNumber, Frame};
-use crate::net::interface_watch::InterfaceWatch;
+use crate::net::interface_watch::{InterfaceWatch, News};
 use crate::relay::{Action, Client, Envelope, Outcome, Relay, RelayId};
 
 /// Addresses that one relay listens on.
@@ -91,10 +91,9 @@ impl Shell {
                 })
                 .map_err(system("poll"))?;
         }
-        let kernel = kernel
-            .map(|path| Ok((path, InterfaceWatch::register(poll.registry(), Token(NETWORK))?)))
-            .transpose()
-            .map_err(system("news of its network"))?;
+        let watch = || InterfaceWatch::register(poll.registry(), Token(NETWORK), News::RoutesV4);
+        let kernel =
+            kernel.map(|path| Ok((path, watch()?))).transpose().map_err(system("news of its network"))?;
         let shell = Self {
             poll,
             kernel,

@@ -72,29 +72,12 @@ impl Attributes {
 
     /// The address of something that the kernel reads. Whoever calls with it keeps that alive.
     fn pointer<T: ?Sized>(self, at: usize, target: &T) -> Self {
-        self.u64(at, std::ptr::from_ref(target).addr_exposed())
+        self.u64(at, std::ptr::from_ref(target).cast::<()>().expose_provenance() as u64)
     }
 
     /// The address of something that the kernel writes.
     fn pointer_mut<T: ?Sized>(self, at: usize, target: &mut T) -> Self {
-        self.u64(at, std::ptr::from_mut(target).addr_exposed())
-    }
-}
-
-/// Addresses as the kernel takes them.
-trait Exposed {
-    fn addr_exposed(self) -> u64;
-}
-
-impl<T: ?Sized> Exposed for *const T {
-    fn addr_exposed(self) -> u64 {
-        self.cast::<()>().expose_provenance() as u64
-    }
-}
-
-impl<T: ?Sized> Exposed for *mut T {
-    fn addr_exposed(self) -> u64 {
-        self.cast::<()>().expose_provenance() as u64
+        self.u64(at, std::ptr::from_mut(target).cast::<()>().expose_provenance() as u64)
     }
 }
 
