@@ -3,6 +3,7 @@
 
 mod carried;
 mod datagram;
+mod model;
 mod refusals;
 mod relayed;
 mod stand;
@@ -33,6 +34,7 @@ pub(crate) const SCENES: &[Scene] = scenes![
     refusals::an_entry_that_is_over_or_gone_relays_nothing,
     refusals::what_is_too_long_for_the_way_goes_up_unchanged,
     refusals::what_comes_in_where_its_sender_is_not_goes_up_unchanged,
+    model::what_the_program_relays_the_core_relays_too_and_nothing_else,
     carried::a_channel_that_passes_has_its_entries_until_it_is_closed,
     carried::a_channel_that_goes_to_another_peer_leaves_nothing_behind,
     carried::who_has_many_channels_has_a_few_in_the_kernel,

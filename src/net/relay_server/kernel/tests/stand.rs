@@ -68,10 +68,17 @@ pub(super) struct Stand {
 impl Stand {
     /// With entries for an hour, to sockets of this machine.
     pub(super) fn new() -> Self {
+        let stand = Self::empty();
+        stand.put_entries();
+        stand
+    }
+
+    /// Without entries.
+    pub(super) fn empty() -> Self {
         let maps = Maps::create(16, 4).expect("looked for");
         let program = Program::load(&program::write(&maps).expect("complete")).expect("a legal program");
         let address = |text: &str| text.parse().expect("an address");
-        let stand = Self {
+        Self {
             maps,
             program,
             client: address("198.51.100.7:4000"),
@@ -90,9 +97,7 @@ impl Stand {
                 mtu: 65_535,
                 entrance: LOOPBACK.number,
             },
-        };
-        stand.put_entries();
-        stand
+        }
     }
 
     /// As another kind of entry.
@@ -120,8 +125,12 @@ impl Stand {
         let to_client =
             Entry { source: self.listener, target: self.client, channel: Some(self.channel), ..self.entry };
         for (key, entry) in [(of_client, to_peer), (of_peer, to_client)] {
-            self.maps.entries.put(&key.to_bytes(), &entry.to_bytes()).expect("room");
+            self.put(key, entry);
         }
+    }
+
+    pub(super) fn put(&self, key: EntryKey, entry: Entry) {
+        self.maps.entries.put(&key.to_bytes(), &entry.to_bytes()).expect("room");
     }
 
     /// ChannelData of the client.
