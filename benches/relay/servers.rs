@@ -80,8 +80,8 @@ impl Server {
             other => panic!("{other:?}"),
         };
         let turn = told.iter().find(|server| server.username.is_some()).expect("a TURN server");
-        let (name, password) = (turn.username.as_ref(), turn.credential.as_ref());
-        let login = Login::new(name.expect("looked for"), password.expect("with it").as_str());
+        let (user, password) = (turn.username.as_ref(), turn.credential.as_ref());
+        let login = Login::new(user.expect("looked for"), password.expect("with it").as_str());
         Some(Self {
             name,
             address: relay.parse().expect("an address"),
