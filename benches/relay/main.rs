@@ -6,7 +6,7 @@
 //! cost, the part of a packet's time that no relay can save.
 //!
 //! A relay in the kernel works in the time of whoever sends. So what the whole machine spends is counted too: the relay, this
-//! program and the kernel's own threads, less what the same datagrams take when they are sent straight.
+//! program and the kernel's own threads, less what the same datagrams take when they are sent straight past no program.
 
 #![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is made to be read")]
@@ -39,6 +39,9 @@ const ROUNDS: usize = 9;
 
 const PINGS: usize = 2000;
 
+/// Without a relay. The second time past the kernel's program, which has nothing to do with it.
+const STRAIGHT: &str = "none, straight";
+
 /// Callers without a relay at most: enough to be in nobody's near cache, and few enough for the files of one program.
 const MAX_DIRECT: usize = 1000;
 
@@ -70,13 +73,18 @@ fn main() {
             2 => measure(size, &[Some(Server::ours()), Server::coturn()]),
             _ => measure(size, &[Some(Server::ours()), Some(Server::bare()), Server::coturn()]),
         };
-        // For itself: while its program stands at the interface, everybody's packets pass by it.
+        // For itself: while its program stands at the interface, everybody's packets pass by it, those sent straight too.
         let by_kernel = measure(size, &[Server::ours_by_kernel()]);
-        report(size, &[measured, by_kernel].concat());
+        let Some((_, straight)) = measured.last().copied() else { continue };
+        let all: Vec<_> = measured.into_iter().chain(by_kernel).collect();
+        report(
+            size,
+            &all.into_iter().map(|(name, figures)| (name, figures.beyond(&straight))).collect::<Vec<_>>(),
+        );
     }
 }
 
-/// Who uses these relays, and what it costs; the last is what it costs without one.
+/// What these relays cost those who use them; the last is what it costs without one.
 fn measure(size: usize, servers: &[Option<Server>]) -> Vec<(&'static str, Figures)> {
     let mut stands: Vec<Stand<'_>> =
         servers.iter().flatten().filter_map(|server| Stand::on(server, size)).collect();
@@ -94,13 +102,13 @@ fn measure(size: usize, servers: &[Option<Server>]) -> Vec<(&'static str, Figure
         // Whoever comes first finds the processor as the last one left it.
         stands.reverse();
     }
-    let direct = direct.figures();
-    stands.into_iter().map(|stand| (stand.name, stand.figures().beyond(&direct))).collect()
+    stands.into_iter().chain([direct]).map(|stand| (stand.name, stand.figures())).collect()
 }
 
 fn report(size: usize, measured: &[(&str, Figures)]) {
     measured.iter().for_each(|(name, figures)| figures.print(size, name));
-    match measured.iter().partition::<Vec<_>, _>(|(name, _)| *name == servers::COTURN) {
+    let relays = measured.iter().filter(|(name, _)| *name != STRAIGHT);
+    match relays.partition::<Vec<_>, _>(|(name, _)| *name == servers::COTURN) {
         (theirs, ours) if theirs.len() == 1 => {
             ours.iter().for_each(|(name, figures)| figures.print_ratio(size, name, &theirs[0].1));
         }
@@ -203,7 +211,7 @@ impl<'a> Stand<'a> {
 
     fn of(callers: Vec<Caller>, peer: UdpSocket) -> Self {
         Self {
-            name: "none",
+            name: STRAIGHT,
             server: None,
             callers,
             peer,

@@ -70,8 +70,11 @@ impl Server {
             .expect("switchboard starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("its line");
-        // What keeps it from starting it says itself.
-        let said = line.trim().strip_prefix("listening on http://")?;
+        let Some(said) = line.trim().strip_prefix("listening on http://") else {
+            // What keeps it from starting it has said itself.
+            let _ = process.wait();
+            return None;
+        };
         let (signaling, relay) = said.split_once(", relay on ").expect(&line);
         let client = ClientConfig::new("bench".parse().expect("an id"));
         let signal = SignalThread::start(&format!("ws://{signaling}/ws"), client, 1, Arc::new(|| {}));

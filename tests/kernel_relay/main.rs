@@ -11,7 +11,12 @@ mod net {
     #[path = "."]
     pub(crate) mod relay_server {
         #[path = "../../src/net/relay_server/kernel/mod.rs"]
-        #[allow(dead_code, unused_imports, reason = "its shell and its unit tests are in the library")]
+        #[allow(
+            dead_code,
+            unreachable_pub,
+            unused_imports,
+            reason = "its shell and its unit tests are in the library"
+        )]
         pub(crate) mod kernel;
     }
 }

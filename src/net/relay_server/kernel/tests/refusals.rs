@@ -22,7 +22,7 @@ pub(super) fn what_is_not_an_exact_match_goes_up_unchanged() {
             SocketAddrV4::new(*address.ip(), address.port() ^ 0x100),
         ]
     };
-    for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
+    for datagram in [stand.client_sends(&DATA), stand.peer_sends(&DATA)] {
         assert_eq!(stand.relay(LOOPBACK, &datagram).0, PASS);
         for from in elsewhere(datagram.from) {
             let other = Datagram { from, ..datagram.clone() };
@@ -36,7 +36,7 @@ pub(super) fn what_is_not_an_exact_match_goes_up_unchanged() {
         stand.assert_unchanged("the other way around", LOOPBACK, &back.to_frame([0; 6]));
     }
     for first in [0x40, 0x4f, 0x00, 0x16, 0x80] {
-        let mut other = stand.from_client(&DATA);
+        let mut other = stand.client_sends(&DATA);
         other.data[0] = first;
         other.data[1] = 2;
         stand.assert_unchanged("another channel, or none", LOOPBACK, &other.to_frame([0; 6]));
@@ -56,7 +56,7 @@ fn with_header(frame: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
 
 pub(super) fn what_is_not_one_whole_plain_datagram_goes_up_unchanged() {
     let stand = Stand::new();
-    for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
+    for datagram in [stand.client_sends(&DATA), stand.peer_sends(&DATA)] {
         let frame = datagram.to_frame([0; 6]);
         let ip_bytes = (frame.len() - IP) as u16;
         assert_eq!(stand.run(LOOPBACK, &with_header(&frame, |_| {})).0, PASS);
@@ -104,18 +104,18 @@ pub(super) fn what_is_not_one_whole_plain_datagram_goes_up_unchanged() {
 pub(super) fn channel_data_that_lies_or_is_padded_goes_up_unchanged() {
     let stand = Stand::new();
     for declared in [0, 1, 168, 169, 171, 173, 176, 0xffff] {
-        let mut lying = stand.from_client(&DATA);
+        let mut lying = stand.client_sends(&DATA);
         lying.data[2..4].copy_from_slice(&u16::to_be_bytes(declared));
         stand.assert_unchanged("a length that lies", LOOPBACK, &lying.to_frame([0; 6]));
     }
     // The sockets know how much of it is data.
-    let mut padded = stand.from_client(&DATA[..170]);
+    let mut padded = stand.client_sends(&DATA[..170]);
     padded.data.extend([0, 0]);
     stand.assert_unchanged("padding", LOOPBACK, &padded.to_frame([0; 6]));
 }
 
 pub(super) fn an_entry_that_is_over_or_gone_relays_nothing() {
-    let ways = |stand: &Stand| [stand.from_client(&DATA), stand.from_peer(&DATA)];
+    let ways = |stand: &Stand| [stand.client_sends(&DATA), stand.peer_sends(&DATA)];
     let stand = Stand::new().with(|entry| entry.expires_ns = now_ns() + 150_000_000);
     assert!(ways(&stand).iter().all(|datagram| stand.relay(LOOPBACK, datagram).0 == PASS));
     std::thread::sleep(Duration::from_millis(160));
@@ -135,9 +135,9 @@ pub(super) fn an_entry_that_is_over_or_gone_relays_nothing() {
 pub(super) fn what_is_too_long_for_the_way_goes_up_unchanged() {
     let stand = Stand::new().with(|entry| entry.mtu = 1200);
     let (to_peer, to_client) = (1200 - 28, 1200 - 32);
-    assert_eq!(stand.relay(LOOPBACK, &stand.from_client(&vec![7; to_peer])).0, PASS);
-    assert_eq!(stand.relay(LOOPBACK, &stand.from_peer(&vec![7; to_client])).0, PASS);
-    for datagram in [stand.from_client(&vec![7; to_peer + 1]), stand.from_peer(&vec![7; to_client + 1])] {
+    assert_eq!(stand.relay(LOOPBACK, &stand.client_sends(&vec![7; to_peer])).0, PASS);
+    assert_eq!(stand.relay(LOOPBACK, &stand.peer_sends(&vec![7; to_client])).0, PASS);
+    for datagram in [stand.client_sends(&vec![7; to_peer + 1]), stand.peer_sends(&vec![7; to_client + 1])] {
         stand.assert_unchanged("too long", LOOPBACK, &datagram.to_frame([0; 6]));
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn what_comes_in_where_its_sender_is_not_goes_up_unchanged() {
     // Without an interface there is no other place to be.
     let Some(outside) = Entrance::from_outside() else { return };
     let stand = Stand::new();
-    for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
+    for datagram in [stand.client_sends(&DATA), stand.peer_sends(&DATA)] {
         stand.assert_unchanged(
             "of this machine, from outside",
             outside,
@@ -154,7 +154,7 @@ pub(super) fn what_comes_in_where_its_sender_is_not_goes_up_unchanged() {
         );
     }
     let stand = stand.by(outside);
-    for datagram in [stand.from_client(&DATA), stand.from_peer(&DATA)] {
+    for datagram in [stand.client_sends(&DATA), stand.peer_sends(&DATA)] {
         stand.assert_unchanged(
             "from outside, of this machine",
             LOOPBACK,

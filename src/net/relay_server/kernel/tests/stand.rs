@@ -134,22 +134,22 @@ impl Stand {
     }
 
     /// ChannelData of the client.
-    pub(super) fn from_client(&self, data: &[u8]) -> Datagram {
+    pub(super) fn client_sends(&self, data: &[u8]) -> Datagram {
         let head = ChannelData::header(self.channel, data.len() as u16);
         let data = [&head[..], data].concat();
         Datagram { from: self.client, to: self.listener, data, checksum: Checksum::Whole }
     }
 
     /// What the peer gets of it.
-    pub(super) fn at_peer(&self, data: &[u8]) -> Datagram {
+    pub(super) fn peer_gets(&self, data: &[u8]) -> Datagram {
         Datagram { from: self.relayed, to: self.peer, data: data.to_vec(), checksum: Checksum::Whole }
     }
 
-    pub(super) fn from_peer(&self, data: &[u8]) -> Datagram {
+    pub(super) fn peer_sends(&self, data: &[u8]) -> Datagram {
         Datagram { from: self.peer, to: self.relayed, data: data.to_vec(), checksum: Checksum::Whole }
     }
 
-    pub(super) fn at_client(&self, data: &[u8]) -> Datagram {
+    pub(super) fn client_gets(&self, data: &[u8]) -> Datagram {
         let head = ChannelData::header(self.channel, data.len() as u16);
         let data = [&head[..], data].concat();
         Datagram { from: self.listener, to: self.client, data, checksum: Checksum::Whole }
