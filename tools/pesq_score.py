@@ -2,6 +2,7 @@
 """Speech quality of a recording against its source: PESQ-WB (ITU-T P.862.2) by utterance.
 
     pesq_score.py SOURCE.wav HEARD.wav [--delay-ms N] [--json]
+    pesq_score.py --serve     the same as JSON for each line of stdin: SOURCE.wav, HEARD.wav and N, with tabs between
 
 Prints the mean and the least score of all utterances, 1 (bad) to 4.64 (the same). The utterances are found in the
 source by its pauses. Where each was heard is found by correlation, within 200 ms of --delay-ms (by default anywhere
@@ -83,41 +84,69 @@ def locate(heard, piece, low, high):
     return low + best, float(likeness[best])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source")
-    parser.add_argument("heard")
-    parser.add_argument("--delay-ms", type=float, help="where in HEARD the start of SOURCE is, about")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
-    options = parser.parse_args()
-    source, heard = read(options.source), read(options.heard)
-    scores = []
-    low_source, low_heard = lower_sounds(source), lower_sounds(heard)
-    for start, end in utterances(source):
+class Scorer:
+    """Scores recordings of one source, which is read once."""
+
+    def __init__(self, path):
+        self.path, self.source = path, read(path)
+        self.low_source, self.utterances = lower_sounds(self.source), utterances(self.source)
+        if not self.utterances:
+            sys.exit(f"{path}: no speech in it")
+
+    def score(self, path, delay_ms):
+        heard = read(path)
+        low_heard = lower_sounds(heard)
+        scores = [self.utterance(heard, low_heard, start, end, delay_ms) for start, end in self.utterances]
+        values = [score["pesq_wb"] for score in scores]
+        return {"pesq_wb_mean": round(float(np.mean(values)), 3), "pesq_wb_min": min(values), "utterances": scores}
+
+    def utterance(self, heard, low_heard, start, end, delay_ms):
         lead = int(LEAD * RATE)
-        start, end = max(start - lead, 0), min(end + lead, len(source))
-        piece = source[start:end]
+        start, end = max(start - lead, 0), min(end + lead, len(self.source))
+        piece = self.source[start:end]
         low, high = 0, len(heard)
-        if options.delay_ms is not None:
-            expected = start + int(options.delay_ms * RATE / 1000)
+        if delay_ms is not None:
+            expected = start + int(delay_ms * RATE / 1000)
             low, high = expected - RATE // 5, expected + RATE // 5
-        at, likeness = locate(low_heard, low_source[start:end], low, high)
+        at, likeness = locate(low_heard, self.low_source[start:end], low, high)
         score = 1.0
         # A receiver that moves its delay within an utterance leaves little likeness to the whole of it.
-        least = 0.3 if options.delay_ms is None else 0.1
+        least = 0.3 if delay_ms is None else 0.1
         if at is not None and likeness > least:
             score = float(pesq(RATE, piece, heard[at : at + len(piece)], "wb"))
         where = None if at is None else round((at - start) * 1000 / RATE, 2)
-        scores.append({"start_s": round(start / RATE, 3), "end_s": round(end / RATE, 3), "delay_ms": where,
-                       "likeness": round(likeness, 4), "pesq_wb": round(score, 3)})
-    if not scores:
-        sys.exit(f"{options.source}: no speech in it")
-    values = [score["pesq_wb"] for score in scores]
-    result = {"pesq_wb_mean": round(float(np.mean(values)), 3), "pesq_wb_min": min(values), "utterances": scores}
+        return {"start_s": round(start / RATE, 3), "end_s": round(end / RATE, 3), "delay_ms": where,
+                "likeness": round(likeness, 4), "pesq_wb": round(score, 3)}
+
+
+def serve():
+    scorer = None
+    for line in sys.stdin:
+        source, heard, delay_ms = line.rstrip("\n").split("\t")
+        if scorer is None or scorer.path != source:
+            scorer = Scorer(source)
+        print(json.dumps(scorer.score(heard, float(delay_ms))), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="?")
+    parser.add_argument("heard", nargs="?")
+    parser.add_argument("--delay-ms", type=float, help="where in HEARD the start of SOURCE is, about")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
+    parser.add_argument("--serve", action="store_true", help="score what stdin names, until it ends")
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    if options.heard is None:
+        parser.error("expected SOURCE.wav and HEARD.wav, or --serve")
+    result = Scorer(options.source).score(options.heard, options.delay_ms)
     if options.json:
         print(json.dumps(result))
     else:
-        print(f"PESQ-WB {result['pesq_wb_mean']:.2f} (least {result['pesq_wb_min']:.2f}) over {len(values)} utterances")
+        count = len(result["utterances"])
+        print(f"PESQ-WB {result['pesq_wb_mean']:.2f} (least {result['pesq_wb_min']:.2f}) over {count} utterances")
 
 
 if __name__ == "__main__":
