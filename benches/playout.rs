@@ -103,9 +103,11 @@ fn tick(name: &str, arrivals: &[Packet], start: Instant) {
     print(name, took);
 }
 
-/// Decisions of a buffer that always holds at least `depth` frames, and packets taken in beside them.
+/// Decisions of a buffer that always holds at least `depth` frames, and packets taken in beside them. One that catches up
+/// would leave out what waits for so long.
 fn decide(depth: usize, start: Instant) {
-    let mut buffer = JitterBuffer::new(TargetSettings { max_delay_ms: 2000, ..Default::default() });
+    let mut buffer =
+        JitterBuffer::new(TargetSettings { max_delay_ms: 2000, catches_up: false, ..Default::default() });
     let payload: Arc<[u8]> = vec![30 << 3; 40].into();
     let packet = |n: usize, arrival: Instant| Packet {
         ssrc: 1,
