@@ -62,7 +62,19 @@ impl Policy {
     pub(super) fn price_of_repair_ms(&self) -> f64 {
         match self.latency {
             Latency::Low => 0.035,
+            // What the E-model (ITU-T G.107) takes for delay below 177 ms: 0.024 of R, a point being about 25 of it.
+            Latency::Robust => 0.001,
             _ => self.price_of_ms(),
+        }
+    }
+
+    /// How long a receiver waits for repairs at the most where a share `lost` is lost, in milliseconds: as long as they are
+    /// worth [it](Latency::ms_per_percent). Half of that stands here, since losses come unevenly and the receiver has to see
+    /// some first. Whom delay costs more minds it before that.
+    pub(super) fn longest_repair_ms(&self, lost: f64) -> f64 {
+        match self.latency {
+            Latency::Robust => 0.5 * f64::from(self.latency.ms_per_percent()) * 100.0 * lost,
+            _ => f64::INFINITY,
         }
     }
 }
