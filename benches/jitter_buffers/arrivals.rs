@@ -94,30 +94,32 @@ impl Call {
     /// What arrives over `network`.
     pub(crate) fn over(&self, network: Profile, seed: u64) -> Trace {
         let mut link = Link::new(network.link(), seed, self.start);
-        for (n, payload) in self.payloads.iter().enumerate() {
-            let packet = Packet {
-                ssrc: 1,
-                seq: Seq(n as u64),
-                timestamp: ORIGIN + Samples::from(n * self.frame),
-                arrival: self.start,
-                marker: n == 0,
-                format: self.format,
-                payload: payload.clone(),
-            };
-            link.send(self.sent(n), payload.len() + OVERHEAD_BYTES, packet);
-        }
         let mut arrivals = Vec::new();
-        let mut path_ms = 0.0;
-        while let Some(at) = link.poll_timeout() {
-            if let Some((arrival, packet)) = link.poll(at) {
-                let sent = self.sent(packet.seq.0 as usize);
-                path_ms += arrival.saturating_duration_since(sent).as_secs_f64() * 1000.0;
-                arrivals.push(Packet { arrival, ..packet });
-            }
+        for (n, payload) in self.payloads.iter().enumerate() {
+            let (sent, packet) = (self.sent(n), self.packet(n, payload));
+            // A link holds no more than so many packets at once: those of an hour have to come out as they go in.
+            take_until(&mut link, Some(sent), &mut arrivals);
+            link.send(sent, payload.len() + OVERHEAD_BYTES, packet);
         }
+        take_until(&mut link, None, &mut arrivals);
+        let took =
+            |packet: &Packet| packet.arrival.saturating_duration_since(self.sent(packet.seq.0 as usize));
+        let path_ms: f64 = arrivals.iter().map(|packet| took(packet).as_secs_f64() * 1000.0).sum();
         let path_ms = path_ms / arrivals.len().max(1) as f64;
         let phase = TICK.duration().mul_f64(Random::new(seed, PHASE + network as u64).unit());
         Trace { arrivals, path_ms, phase }
+    }
+
+    fn packet(&self, n: usize, payload: &Arc<[u8]>) -> Packet {
+        Packet {
+            ssrc: 1,
+            seq: Seq(n as u64),
+            timestamp: ORIGIN + Samples::from(n * self.frame),
+            arrival: self.start,
+            marker: n == 0,
+            format: self.format,
+            payload: payload.clone(),
+        }
     }
 
     fn sent(&self, n: usize) -> Instant {
@@ -149,6 +151,13 @@ pub(crate) struct Trace {
     pub(crate) path_ms: f64,
     /// By how much a device's clock ticks after the first packet: nobody chose that, and it is another one on each trace.
     pub(crate) phase: Duration,
+}
+
+/// Takes what comes out of a link, all of it or what does before a moment.
+fn take_until(link: &mut Link<Packet>, end: Option<Instant>, arrivals: &mut Vec<Packet>) {
+    while let Some(at) = link.poll_timeout().filter(|at| end.is_none_or(|end| *at < end)) {
+        arrivals.extend(link.poll(at).map(|(arrival, packet)| Packet { arrival, ..packet }));
+    }
 }
 
 fn with_copies(plain: &[Vec<u8>], n: usize, copies: usize, frame: usize) -> Arc<[u8]> {
