@@ -4,8 +4,8 @@
 //! - `cargo bench --bench jitter_buffers` prints one line per network and receiver: delay from mouth to ear above the
 //!   path's own, share of samples made up and stretched, all as means over the seeds.
 //! - `cargo bench --bench jitter_buffers -- pareto` runs both at many settings and says on what share of the traces
-//!   ours has the lower delay at no more concealment and the lower concealment at no more delay; `PLOT=FILE.svg` draws
-//!   the curves.
+//!   ours has the lower delay at no more concealment and the lower concealment at no more delay (`or even`: or where
+//!   nothing tells the two apart, as on a quiet network behind the same ticks); `PLOT=FILE.svg` draws the curves.
 //! - `cargo bench --bench jitter_buffers -- hour` runs our receiver for an hour over each network, between clocks
 //!   that differ by 300 ppm.
 //!
