@@ -39,8 +39,8 @@ const ROUNDS: usize = 9;
 
 const PINGS: usize = 2000;
 
-/// Without a relay. The second time past the kernel's program, which has nothing to do with it.
-const STRAIGHT: &str = "none, straight";
+/// Without a relay. It is shown once the kernel's program stands by, which has nothing to do with it.
+const STRAIGHT: &str = "none, past the program";
 
 /// Callers without a relay at most: enough to be in nobody's near cache, and few enough for the files of one program.
 const MAX_DIRECT: usize = 1000;
@@ -65,7 +65,7 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for size in sizes {
         // Each caller is a socket of this program.
-        let measured = match (files - OTHER_FILES).saturating_sub(size.min(MAX_DIRECT)) / size.max(1) {
+        let mut measured = match (files - OTHER_FILES).saturating_sub(size.min(MAX_DIRECT)) / size.max(1) {
             0 | 1 => {
                 eprintln!("{size} are too many for a program that may have {files} files open");
                 continue;
@@ -75,7 +75,7 @@ fn main() {
         };
         // For itself: while its program stands at the interface, everybody's packets pass by it, those sent straight too.
         let by_kernel = measure(size, &[Server::ours_by_kernel()]);
-        let Some((_, straight)) = measured.last().copied() else { continue };
+        let Some((_, straight)) = measured.pop() else { continue };
         let all: Vec<_> = measured.into_iter().chain(by_kernel).collect();
         report(
             size,
