@@ -10,7 +10,7 @@
 //! go in batches (`recvmmsg`, `sendmmsg`); those that leave one socket for one address are cut by the kernel out of one
 //! message. A turn takes a bounded amount from each socket, so that no client keeps the others waiting.
 //!
-//! Where the system permits it and the owner wants it, the kernel passes on what is established ([`kernel`]), and the thread
+//! Where the system permits it and the owner wants it, the kernel passes on what is established (`kernel`), and the thread
 //! sleeps meanwhile.
 //!
 //! Architecture invariant: nothing here decides what is relayed to whom. That is the core's.
