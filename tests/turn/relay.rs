@@ -154,6 +154,8 @@ impl Server {
                         let _ = self.listener.send_to(&answer[..length], client.remote);
                     }
                 }
+                // Permission to relay without asking; this shell asks.
+                Action::Pass { .. } => {}
                 Action::Close { relay } => {
                     if let Some((_, stop)) = self.sockets.remove(&relay) {
                         stop.store(true, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //! pass, without waking this process.
 //!
 //! ```text
-//!              core ──Action::Passes──► KernelPath ──► entries ─┐
+//!              core ──Action::Pass───► KernelPath ──► entries ─┐
 //!                                                               ▼
 //!  client ══ ChannelData ══► interface ══► program: is there an entry for exactly this? ── yes ══ UDP ══► peer
 //!                                              └─ no: unchanged, to the sockets
@@ -26,7 +26,7 @@ mod program;
 mod routes;
 mod sys;
 #[cfg(test)]
-#[allow(dead_code, reason = "tests/kernel_relay runs them")]
+#[allow(dead_code, unused_imports, reason = "tests/kernel_relay runs them")]
 pub(crate) mod tests;
 
 pub(super) use meter::KernelMeter;
