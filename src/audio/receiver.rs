@@ -17,8 +17,6 @@ const SHORTEN_QUIET_FROM: Samples = Samples::from_ms(3);
 /// Missing lag from which pieces are repeated, and how much is then added at least.
 const LENGTHEN_FROM: Samples = Samples::from_ms(-10);
 const LEAST_LENGTHENED: Samples = Samples::from_ms(6);
-/// Missing lag, in milliseconds, from which on the ends of a repeated piece need be half as alike, behind a device.
-const URGENT_MS: f64 = 40.0;
 /// An excess is given back with this time constant, as far as the sound allows.
 const SHORTEN_MS: f64 = 400.0;
 /// Least and greatest share of the sound that is left out.
@@ -44,9 +42,6 @@ pub struct Receiver {
     drift: Drift,
     /// Samples to play before the next piece may be left out or repeated.
     rest: usize,
-    /// Whether a device says when it wants how much: a frame that misses its pull by little is then made up for as long as
-    /// the pull lasts.
-    in_device: bool,
     /// Samples of the last pull: the time that has passed since.
     played: usize,
     total: u64,
@@ -74,7 +69,6 @@ impl Receiver {
             sound: Sound::new(channels, codec),
             drift: Drift::new(channels),
             rest: 0,
-            in_device: false,
             played: 0,
             total: 0,
             level: Level::SILENCE,
@@ -96,7 +90,6 @@ impl Receiver {
 
     /// Fills `out`, interleaved, with what is to be heard from `now` on.
     pub fn render(&mut self, now: Instant, out: &mut [f32]) {
-        self.in_device = true;
         let whole = out.len() / self.channels * self.channels;
         for piece in out[..whole].chunks_mut(MAX_PIECE * self.channels) {
             self.render_piece(now, piece);
@@ -119,7 +112,6 @@ impl Receiver {
     /// at once, whatever they are. In the short pulls in which losses are made up, who is behind would have the more to do
     /// the later it is.
     pub fn render_overdue(&mut self, now: Instant, overdue: usize, out: &mut [f32]) -> usize {
-        self.in_device = false;
         let room = (out.len() / self.channels).min(MAX_PIECE);
         let least = LEAST_PULL.max(overdue).min(room);
         self.prepare(now, least);
@@ -212,17 +204,11 @@ impl Receiver {
         if excess >= SHORTEN_QUIET_FROM {
             self.shorten(excess, needed);
         } else if excess <= LENGTHEN_FROM {
-            self.lengthen(-excess);
+            let most = (-excess.0).max(LEAST_LENGTHENED.0) as usize;
+            let added = self.sound.lengthen(Change { most, likeness: 0.8 });
+            self.jitter.moved(-Samples::from(added));
+            self.rest = RETRY + added;
         }
-    }
-
-    fn lengthen(&mut self, missing: Samples) {
-        let most = missing.max(LEAST_LENGTHENED).len();
-        // What is not added here a device has made up a moment later, which sounds worse than a joint that is heard.
-        let urgency = if self.in_device { (missing.ms() / URGENT_MS).min(1.0) as f32 } else { 0.0 };
-        let added = self.sound.lengthen(Change { most, likeness: 0.8 - 0.4 * urgency });
-        self.jitter.moved(-Samples::from(added));
-        self.rest = RETRY + added;
     }
 
     fn shorten(&mut self, excess: Samples, needed: usize) {

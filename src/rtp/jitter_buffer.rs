@@ -683,24 +683,11 @@ impl JitterBuffer {
     fn skip(&self, frame: &Frame, unplayed: Unplayed, heard: Samples, gap: Samples) -> Samples {
         let overlap = (-gap).max(Samples::ZERO);
         let lag_us = self.lag_us(frame.timestamp + overlap, unplayed);
-        let over_target = self.over_target(lag_us, unplayed);
+        let over_target = Samples::from_us(lag_us - self.target.us());
         let over_ceiling = Samples::from_us(lag_us - self.target.ceiling_us());
         let concealed = if gap.0 > 0 { (heard - gap).max(Samples::ZERO) } else { heard };
         let neutral = over_target.min(concealed).min(MAX_SKIP).max(Samples::ZERO);
         (overlap + neutral.max(over_ceiling)).min(frame.info.duration)
-    }
-
-    /// How much less lag than `lag_us` behind what is real and unplayed would do. Where playing faster brings frames forward by
-    /// whole pulls of about a frame, less than one is waste: the frames behind would be needed in the same pulls as without
-    /// it, and come too late for them again.
-    fn over_target(&self, lag_us: i64, unplayed: Unplayed) -> Samples {
-        let over = Samples::from_us(lag_us - self.target.us());
-        match self.quantum() {
-            Some(quantum) if 2 * quantum.0 >= self.frame.0 => {
-                Samples((over - unplayed.real).0.div_euclid(quantum.0) * quantum.0)
-            }
-            _ => over,
-        }
     }
 
     fn note_phase(&mut self, unplayed: Unplayed) {

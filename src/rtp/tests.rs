@@ -189,20 +189,6 @@ fn every_frame_is_played_once_and_in_order_whatever_the_order_of_arrival() {
 }
 
 #[test]
-fn behind_a_device_a_delay_that_grows_is_made_up_for_about_once() {
-    let frame = Samples::from_ms(10);
-    // A queue fills, by so many milliseconds with each frame.
-    for rise_ms in [0.5, 0.8, 1.2] {
-        let late = |n: u64| rise_ms * (n.clamp(200, 300) - 200) as f64;
-        let arrivals: Vec<_> = (0..500).map(|n| (n, n as f64 * 10.0 + late(n))).collect();
-        let mut sink = Sink::new(frame);
-        sink.run(frame, &arrivals, 4500.0);
-        let made_up_ms = Samples(sink.made_up).ms();
-        assert!(made_up_ms <= 1.2 * 100.0 * rise_ms, "{rise_ms}: {made_up_ms} ms");
-    }
-}
-
-#[test]
 fn a_lost_frame_is_concealed_for_its_length_and_no_longer() {
     let frame = Samples::from_ms(20);
     let mut arrivals = steady(frame, 200);
