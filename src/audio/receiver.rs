@@ -182,7 +182,8 @@ impl Receiver {
             if decision == Decision::PlayMadeUp {
                 return;
             }
-            follow(decision, &mut self.sound);
+            let left_out = follow(decision, &mut self.sound);
+            self.jitter.moved(left_out);
         }
         let missing = needed.saturating_sub(self.sound.line().real());
         self.sound.silence(missing);
@@ -232,7 +233,8 @@ impl Receiver {
         while self.sound.line().real() < wanted {
             let unplayed = self.sound.line().unplayed();
             let Some(decision) = self.jitter.decode_ahead(unplayed) else { return };
-            follow(decision, &mut self.sound);
+            let left_out = follow(decision, &mut self.sound);
+            self.jitter.moved(left_out);
         }
     }
 
@@ -281,24 +283,25 @@ impl Receiver {
     }
 }
 
-/// Does what a decision says.
-fn follow(decision: Decision<'_>, sound: &mut Sound) {
+/// Does what a decision says. Returns what was left out beside that, for a joint; negative when something was added.
+fn follow(decision: Decision<'_>, sound: &mut Sound) -> Samples {
     match decision {
         Decision::Silence { samples } => sound.silence(samples.len().max(1)),
         Decision::Conceal { samples, quiet } => sound.conceal(samples.len(), quiet),
         Decision::Settle { samples } => sound.settle(samples.len()),
         Decision::PlayMadeUp => {}
         Decision::Decode { payload, samples, skip, seam, .. } => {
-            sound.decode(Speech { payload, source: Source::Frame, samples, skip, seam });
+            return sound.decode(Speech { payload, source: Source::Frame, samples, skip, seam });
         }
         Decision::DecodeFec { payload, samples, skip, seam, .. } => {
-            sound.decode(Speech { payload, source: Source::Fec, samples, skip, seam });
+            return sound.decode(Speech { payload, source: Source::Fec, samples, skip, seam });
         }
         Decision::DecodeDred { payload, timestamp, before, samples, skip, seam } => {
             let source = Source::Dred { timestamp: timestamp + before, before };
-            sound.decode(Speech { payload, source, samples, skip, seam });
+            return sound.decode(Speech { payload, source, samples, skip, seam });
         }
     }
+    Samples::ZERO
 }
 
 #[cfg(test)]

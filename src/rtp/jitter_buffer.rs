@@ -468,7 +468,7 @@ impl JitterBuffer {
 
     /// Playout was moved by `by`: positive when samples were taken out, so that less lag is left.
     pub fn moved(&mut self, by: Samples) {
-        self.pull.lag.shift(-by.us());
+        self.shift_lag(Samples::ZERO - by);
         let left = self.pull.left_over.get().unwrap_or(0);
         self.pull.left_over.shift(-by.0.clamp(0, left.max(0)));
     }
@@ -548,9 +548,18 @@ impl JitterBuffer {
         self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
     }
 
+    /// The lag beyond which a frame is not played. Behind what was made up playout is as far from its target as a pull is long,
+    /// whatever is played.
+    fn overdue_us(&self, head: Head) -> i64 {
+        if head.made_up.is_empty() {
+            return self.target.overdue_us();
+        }
+        self.target.overdue_us().min(self.target.resumed_us() + self.longest_pull().us())
+    }
+
     /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait.
     fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) {
-        let overdue_us = self.target.overdue_us();
+        let overdue_us = self.overdue_us(head);
         let mut next = head.next;
         while let Some(first) = self.buffer.first() {
             let overdue = self.lag_us(first.end(), unplayed) >= overdue_us;
@@ -564,6 +573,7 @@ impl JitterBuffer {
             self.buffer.pop();
         }
         if next != head.next {
+            self.shift_lag(head.next.since(next));
             self.play = Play::Running(Head { next, ..head });
         }
     }
@@ -616,6 +626,7 @@ impl JitterBuffer {
         self.play =
             Play::Running(Head { next: frame.end(), made_up: Samples::ZERO, quiet: frame.info.is_dtx });
         let seam = head.made_up != gap || !skip.is_empty();
+        self.note_seam(seam, heard - gap - skip);
         let frame = self.current.insert(frame);
         Decision::Decode {
             payload: frame.payload(),
@@ -642,8 +653,9 @@ impl JitterBuffer {
         self.note_phase(unplayed);
         self.note_gap(head, before);
         self.play = Play::Running(Head { next: end, made_up: Samples::ZERO, quiet: false });
-        let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
         let seam = head.made_up != before.max(Samples::ZERO) || !skip.is_empty();
+        self.note_seam(seam, heard - before - skip);
+        let payload = self.current.as_ref().map_or(&[][..], Frame::payload);
         Decision::DecodeFec { payload, timestamp: end - repair, samples: repair, skip, seam }
     }
 
@@ -688,6 +700,20 @@ impl JitterBuffer {
         let concealed = if gap.0 > 0 { (heard - gap).max(Samples::ZERO) } else { heard };
         let neutral = over_target.min(concealed).min(MAX_SKIP).max(Samples::ZERO);
         (overlap + neutral.max(over_ceiling)).min(frame.info.duration)
+    }
+
+    /// What was heard in the place of a gap was longer than it by so much. Without a seam all that was made up is played, and
+    /// that is as long as the gap.
+    fn note_seam(&mut self, seam: bool, longer: Samples) {
+        if seam {
+            self.shift_lag(longer);
+        }
+    }
+
+    /// From here on everything is heard so much later. The pulls before would be believed for a fifth of a second, and the
+    /// tempo changed for nothing.
+    fn shift_lag(&mut self, by: Samples) {
+        self.pull.lag.shift(by.us());
     }
 
     fn note_phase(&mut self, unplayed: Unplayed) {

@@ -46,9 +46,11 @@ const MARGIN_US: i64 = 700;
 /// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
 /// rise again costs two changes of tempo.
 const FALL_US_PER_SECOND: i64 = 60_000;
-/// How much later than the target a frame of a burst is still played, where stalls are given up: by PESQ what is later
-/// costs more by the change of tempo that it takes to be on time again.
+/// How much later than the target a frame is still played where sound goes on.
 const LATE_US: i64 = 40_000;
+/// The same behind what was made up: by PESQ the change of tempo that it takes to be on time again costs more than what is
+/// left out.
+const RESUMED_LATE_US: i64 = 5_000;
 
 /// Finds the delay with the least cost.
 #[derive(Debug, Clone)]
@@ -184,9 +186,18 @@ impl Target {
 
     /// The delay beyond which a frame is left out as long as newer ones wait, on the same clock.
     pub(super) fn overdue_us(&self) -> i64 {
+        self.later_by_us(LATE_US)
+    }
+
+    /// The same of frames behind what was made up.
+    pub(super) fn resumed_us(&self) -> i64 {
+        self.later_by_us(RESUMED_LATE_US)
+    }
+
+    fn later_by_us(&self, later_us: i64) -> i64 {
         let ceiling = self.ceiling_us();
         if self.settings.catches_up {
-            ceiling.min(self.target_us.max(self.floor_us) + LATE_US)
+            ceiling.min(self.target_us.max(self.floor_us) + later_us)
         } else {
             ceiling
         }

@@ -226,6 +226,24 @@ fn after_a_stall_playout_is_back_at_its_target_within_two_seconds() {
 }
 
 #[test]
+fn when_a_stall_is_over_the_delay_is_known_at_once() {
+    let frame = Samples::from_ms(20);
+    let mut arrivals = steady(frame, 400);
+    // The first one is given up, the second one is waited for.
+    for (first, over_ms) in [(100, 2200.0), (250, 5200.0)] {
+        for (n, arrival) in arrivals[first..first + 10].iter_mut().enumerate() {
+            arrival.1 = over_ms + n as f64 * 0.01;
+        }
+    }
+    for (until_ms, excess_ms) in [(2220.0, 0.0..60.0), (5220.0, -5.0..15.0)] {
+        let mut sink = Sink::new(Samples(120));
+        sink.run(frame, &arrivals, until_ms);
+        let excess = sink.buffer.steer().excess.ms();
+        assert!(excess_ms.contains(&excess), "{until_ms} ms: {excess} ms");
+    }
+}
+
+#[test]
 fn redundancy_fills_what_was_lost_and_is_waited_for_when_it_pays() {
     let frame = Samples::from_ms(10);
     let mut sink = Sink::new(Samples(120));

@@ -176,8 +176,9 @@ impl Sound {
         }
     }
 
-    /// Decodes a frame and joins it to what is there.
-    pub(crate) fn decode(&mut self, speech: Speech<'_>) {
+    /// Decodes a frame and joins it to what is there. Returns what it left out for the joint, less what was made up that it
+    /// kept.
+    pub(crate) fn decode(&mut self, speech: Speech<'_>) -> Samples {
         // The background is no continuation, however much of it there was.
         let pausing = self.is_pausing();
         let seam = speech.seam || pausing;
@@ -206,6 +207,7 @@ impl Sound {
         self.count_concealed(settled);
         self.run = 0;
         self.pause = false;
+        Samples::from(placed.leave_out) - Samples::from(placed.keep)
     }
 
     fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {
