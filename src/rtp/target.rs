@@ -91,7 +91,7 @@ pub struct TargetSettings {
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
         TargetSettings {
-            ms_per_percent: 35.0,
+            ms_per_percent: 25.0,
             memory_ms: 20_000.0,
             max_delay_ms: 400,
             min_delay_ms: 0,
