@@ -560,7 +560,9 @@ fn the_command_says_in_one_line_why_it_cannot_start() {
             held.local_addr()
         )
     );
-    assert_eq!(run(&["--listen", "192.0.2.1:1"]).0, Some(3));
+    let (code, said) = run(&["--listen", "192.0.2.1:1"]);
+    assert_eq!(code, Some(3));
+    assert_eq!(said.matches("os error").count(), 1, "what the system says is said once: {said}");
     let (code, said) = run(&["--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"]);
     assert_eq!(code, Some(4));
     assert!(

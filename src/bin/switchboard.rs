@@ -246,10 +246,17 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "switchboard: {error:#}");
+            let _ = writeln!(std::io::stderr(), "switchboard: {}", whole(&error));
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// With what is behind it, as far as it does not say that itself.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |said, cause| {
+        if said.contains(&cause) { said } else { format!("{said}: {cause}") }
+    })
 }
 
 /// `listening on http://127.0.0.1:8080, relay on 127.0.0.1:3478`
