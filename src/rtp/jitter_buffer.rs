@@ -468,7 +468,7 @@ impl JitterBuffer {
 
     /// Playout was moved by `by`: positive when samples were taken out, so that less lag is left.
     pub fn moved(&mut self, by: Samples) {
-        self.shift_lag(Samples::ZERO - by);
+        self.shift_lag(-by);
         let left = self.pull.left_over.get().unwrap_or(0);
         self.pull.left_over.shift(-by.0.clamp(0, left.max(0)));
     }
