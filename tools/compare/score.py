@@ -3,9 +3,15 @@
 The delay of a sample is the moment at which it was handed to the ear less the moment at which it was spoken, both by
 CLOCK_MONOTONIC. It is found by correlation in windows of 0.4 s; samples are tied to moments by anchors, pairs of a
 sample's number and the moment at which it was handed over.
+
+    score.py SPEECH.wav HEARD.wav ...
+
+scores recordings in virtual time, whose first sample was heard when the first one was spoken: those of `WAVS=FOLDER cargo
+bench --bench jitter_buffers`. SPEECH.json beside the speech says where its utterances are, as speech.py writes it.
 """
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +171,10 @@ def score(speech, spoken, heard_path, heard):
         "rating": rating(quality, delay),
         "track": [[round(second, 2), round(ms, 1)] for second, ms in delays.tolist()],
     }
+
+
+if __name__ == "__main__":
+    began = {"t0_ns": 0}
+    for heard in sys.argv[2:]:
+        found = score(sys.argv[1], began, heard, began)
+        print(f"{Path(heard).stem}: {found['delay_ms']['mean']:.1f} ms, PESQ-WB {found['pesq_wb']:.2f}, R {found['rating']:.1f}")
