@@ -7,7 +7,7 @@
 //!   ours has the lower delay at no more concealment and the lower concealment at no more delay (`or even`: or where
 //!   nothing tells the two apart, as on a quiet network behind the same ticks); `PLOT=FILE.svg` draws the curves.
 //! - `cargo bench --bench jitter_buffers -- hour` runs our receiver for an hour over each network, between clocks
-//!   that differ by 300 ppm.
+//!   that agree and between clocks 300 ppm apart, and says what drift adds.
 //!
 //! Environment: `SEEDS` (default 3, of `pareto` 14), `FIRST_SEED` (of `pareto`, default 1), `SECONDS` (default 30), `NETWORKS` (names, comma-separated),
 //! `FRAME_MS` (default 10), `REDUNDANCY` (`none`, `fec`, `red`, `red2`), `RECEIVERS` (parts of names), `SPEECH` (a 48 kHz

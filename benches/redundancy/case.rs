@@ -168,7 +168,8 @@ fn sender(plan: Plan) -> Sender {
     })
     .expect("an encoder");
     if plan.red_distance > 0 {
-        sender.set_red(Some(RedSettings { payload_type: 111, distance: plan.red_distance }));
+        let (distance, copies) = (plan.red_distance, plan.red_copies);
+        sender.set_red(Some(RedSettings { payload_type: 111, distance, copies }));
     }
     sender
 }

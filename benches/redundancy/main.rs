@@ -96,11 +96,12 @@ impl Row {
         let cells: Vec<String> = self.scores.iter().map(|scores| format!("{:8.2}", mean(scores))).collect();
         let (over, error) = self.over();
         println!(
-            "{name:10} {lost:6} {burst:6} {} {over:+7.2} {error:5.2}  {}k fec {} red {} dred {}",
+            "{name:10} {lost:6} {burst:6} {} {over:+7.2} {error:5.2}  {}k fec {} red {}x{} dred {}",
             cells.join(" "),
             plan.bitrate.bps() / 1000,
             u8::from(plan.fec),
             plan.red_distance,
+            plan.red_copies,
             plan.dred_ms
         );
     }

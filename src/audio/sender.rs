@@ -49,6 +49,9 @@ pub struct RedSettings {
     pub payload_type: u8,
     /// How many frames before its packet the copy was sent; 0 sends plain Opus.
     pub distance: u8,
+    /// How many copies of each frame are sent, each so many frames behind the one before it; at most
+    /// [`MAX_RED_COPIES`](crate::rtp::MAX_RED_COPIES), 0 sends plain Opus in RED.
+    pub copies: u8,
 }
 
 /// Cuts captured sound into frames and encodes them.
@@ -181,8 +184,8 @@ impl Sender {
     fn payload(&mut self, bytes: usize, timestamp: u64, dtx: bool) -> (PayloadFormat, &[u8]) {
         let frame = &self.packet[..bytes];
         match self.red {
-            Some(RedSettings { payload_type, distance: distance @ 1.. }) if !dtx => {
-                (PayloadFormat::Red, self.packer.pack(payload_type, distance, timestamp, frame))
+            Some(RedSettings { payload_type, distance: distance @ 1.., copies }) if !dtx => {
+                (PayloadFormat::Red, self.packer.pack(payload_type, (distance, copies), timestamp, frame))
             }
             _ => {
                 self.packer.remember(timestamp, frame);
@@ -379,7 +382,7 @@ mod tests {
             std::iter::from_fn(|| sender.poll_frame().map(|frame| frame.payload.to_vec())).collect();
         let (mut sender, now) = self::sender(SenderConfig::default());
         sender.push(&voice_like(4800), now);
-        sender.set_red(Some(RedSettings { payload_type: 111, distance: 2 }));
+        sender.set_red(Some(RedSettings { payload_type: 111, distance: 2, copies: 1 }));
         for n in 0..plain.len() {
             let frame = sender.poll_frame().unwrap();
             assert_eq!(frame.format, PayloadFormat::Red);

@@ -270,6 +270,8 @@ pub struct Stats {
     pub fec: bool,
     /// How many frames before its packet each copy of ours was sent; 0: none are.
     pub red_distance: u8,
+    /// How many copies of each of our frames are sent, each so many frames behind the one before it.
+    pub red_copies: u8,
     /// How far back our deep redundancy reaches (ms); 0: there is none.
     pub dred_ms: u32,
     /// What the path to the other side is thought to lose (percent).

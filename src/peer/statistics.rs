@@ -122,6 +122,7 @@ impl Statistics {
             opus_bps: plan.bitrate.bps(),
             fec: plan.fec && plan.expected_loss_percent > 0,
             red_distance: plan.red_distance,
+            red_copies: plan.red_copies,
             dred_ms: plan.dred_ms,
             path_loss_percent: (path.lost * 100.0) as f32,
             path_burst: path.burst as f32,

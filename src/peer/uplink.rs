@@ -155,11 +155,12 @@ impl Uplink {
     }
 
     fn follow_plan(&mut self) -> Result<(), Error> {
-        let Plan { frame, bitrate, fec, red_distance, dred_ms, expected_loss_percent } =
+        let Plan { frame, bitrate, fec, red_distance, red_copies, dred_ms, expected_loss_percent } =
             self.controller.plan();
         let red = self.opus.filter(|opus| opus.1);
-        self.sender
-            .set_red(red.map(|(payload_type, _)| RedSettings { payload_type, distance: red_distance }));
+        let settings =
+            |payload_type| RedSettings { payload_type, distance: red_distance, copies: red_copies };
+        self.sender.set_red(red.map(|(payload_type, _)| settings(payload_type)));
         self.sender.set_frame(frame)?;
         self.sender.set_bitrate(bitrate)?;
         self.sender.set_fec(fec)?;

@@ -44,7 +44,7 @@ pub use jitter_buffer::JitterBuffer;
 pub use loss::LossEstimate;
 pub use one_way::{OneWay, OneWayDelay, SenderClock};
 pub use packet::{Packet, PayloadFormat};
-pub use red_packer::{MAX_RED_DISTANCE, RedPacker};
+pub use red_packer::{MAX_RED_COPIES, MAX_RED_DISTANCE, RedPacker};
 pub use report::ReceiverReport;
 pub use sent::{Progress, Sent, SentLog};
 pub use seq::{Seq, SeqExtender};

@@ -1,4 +1,4 @@
-//! The sending side of RED: which older frame travels along with each new one (RFC 2198).
+//! The sending side of RED: which older frames travel along with each new one (RFC 2198).
 
 use super::Samples;
 use super::red::{self, MAX_BLOCK_BYTES, MAX_OFFSET};
@@ -6,13 +6,17 @@ use super::red::{self, MAX_BLOCK_BYTES, MAX_OFFSET};
 /// The furthest copy, in frames. Opus frames are 2.5 ms long at the least, and the offset reaches 341 ms; further back
 /// than this a receiver would have to wait longer than anybody wants to.
 pub const MAX_RED_DISTANCE: u8 = 16;
+/// Copies of each frame at the most: three leave a frame too few bits.
+pub const MAX_RED_COPIES: u8 = 2;
 /// Frames that are remembered.
 const REMEMBERED: usize = MAX_RED_DISTANCE as usize;
 
-/// Packs each frame together with the one sent a fixed number of frames before it.
+/// Packs each frame together with the one sent a fixed number of frames before it, or with that and the one sent as many
+/// frames before that.
 ///
 /// A copy of the frame just before repairs single losses and costs one frame of waiting; one from further back repairs
-/// bursts as long as the distance, and costs as many frames of waiting. Allocates when it is made, and never again.
+/// bursts as long as the distance, and costs as many frames of waiting. A second copy repairs where the packet of the first
+/// one is lost too. Allocates when it is made, and never again.
 #[derive(Debug, Clone)]
 pub struct RedPacker {
     frames: Box<[Remembered; REMEMBERED]>,
@@ -34,30 +38,42 @@ impl Default for RedPacker {
         RedPacker {
             frames: Box::new([empty; REMEMBERED]),
             count: 0,
-            // Two blocks, the primary of any length, and their headers.
-            out: Vec::with_capacity(2 * MAX_BLOCK_BYTES + 512),
+            // The copies, the primary of any length, and their headers.
+            out: Vec::with_capacity((usize::from(MAX_RED_COPIES) + 1) * MAX_BLOCK_BYTES + 512),
         }
     }
 }
 
 impl RedPacker {
-    /// Remembers a frame and gives the RED payload for it: with a copy of the frame `distance` before it, or alone
-    /// where there is none that fits. `payload_type` is that of the blocks, `timestamp` counts samples at 48 kHz.
+    /// Remembers a frame and gives the RED payload for it: with copies of the frames `distance` and, if there are to be two,
+    /// twice as far before it, or without those that there are not or that do not fit. `payload_type` is that of the blocks,
+    /// `timestamp` counts samples at 48 kHz.
     ///
     /// A frame too long for a block is sent, but never repeated.
-    pub fn pack(&mut self, payload_type: u8, distance: u8, timestamp: u64, frame: &[u8]) -> &[u8] {
-        let distance = usize::from(distance.min(MAX_RED_DISTANCE)).min(self.count);
-        let older = (distance > 0)
-            .then(|| &self.frames[(self.count - distance) % REMEMBERED])
-            .map(|old| (Samples(timestamp.saturating_sub(old.timestamp) as i64), old))
-            .filter(|(age, old)| old.len > 0 && !age.is_empty() && *age <= MAX_OFFSET);
-        self.out.clear();
-        let written = match &older {
-            Some((age, old)) => {
-                red::write(payload_type, &[(*age, &old.bytes[..old.len])], frame, &mut self.out)
+    pub fn pack(
+        &mut self,
+        payload_type: u8,
+        (distance, copies): (u8, u8),
+        timestamp: u64,
+        frame: &[u8],
+    ) -> &[u8] {
+        let mut older = [(Samples::ZERO, &[][..]); MAX_RED_COPIES as usize];
+        let mut count = 0;
+        let mut last = 0;
+        for copy in (1..=copies.min(MAX_RED_COPIES)).rev() {
+            let back = (usize::from(distance) * usize::from(copy)).min(REMEMBERED).min(self.count);
+            if back > 0 && back != last {
+                let old = &self.frames[(self.count - back) % REMEMBERED];
+                let age = Samples(timestamp.saturating_sub(old.timestamp) as i64);
+                if old.len > 0 && !age.is_empty() && age <= MAX_OFFSET {
+                    older[count] = (age, &old.bytes[..old.len]);
+                    count += 1;
+                }
             }
-            None => red::write(payload_type, &[], frame, &mut self.out),
-        };
+            last = back;
+        }
+        self.out.clear();
+        let written = red::write(payload_type, &older[..count], frame, &mut self.out);
         debug_assert!(written.is_ok(), "what does not fit was left out");
         self.remember(timestamp, frame);
         &self.out
@@ -77,8 +93,10 @@ impl RedPacker {
         self.count = 0;
     }
 
-    /// Bytes that RED adds to a packet with one copy, beside the copy itself.
-    pub const HEADER_BYTES: usize = 5;
+    /// Bytes that RED adds to a packet with so many copies, beside the copies themselves.
+    pub const fn header_bytes(copies: u8) -> usize {
+        1 + 4 * copies as usize
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +108,11 @@ mod tests {
     }
 
     fn packed(packer: &mut RedPacker, distance: u8, n: u64) -> (Vec<(i64, Vec<u8>)>, Vec<u8>) {
-        let payload = packer.pack(111, distance, n * 480, &frame(n)).to_vec();
+        packed_with(packer, (distance, 1), n)
+    }
+
+    fn packed_with(packer: &mut RedPacker, copies: (u8, u8), n: u64) -> (Vec<(i64, Vec<u8>)>, Vec<u8>) {
+        let payload = packer.pack(111, copies, n * 480, &frame(n)).to_vec();
         let blocks = red::parse(&payload).unwrap();
         let older = blocks.redundant().iter().map(|b| (b.offset.0, payload[b.bytes.clone()].to_vec()));
         (older.collect(), payload[blocks.primary().bytes.clone()].to_vec())
@@ -107,6 +129,33 @@ mod tests {
                 assert_eq!(older, expected.into_iter().collect::<Vec<_>>(), "{distance} {n}");
                 assert_eq!(primary, frame(n));
             }
+        }
+    }
+
+    #[test]
+    fn of_two_copies_the_second_is_as_far_behind_the_first_as_that_is_behind_its_packet() {
+        for distance in 1..=MAX_RED_DISTANCE / 2 {
+            let mut packer = RedPacker::default();
+            for n in 0..40 {
+                let (older, primary) = packed_with(&mut packer, (distance, 2), n);
+                let mut reaches = vec![(2 * u64::from(distance)).min(n), u64::from(distance).min(n)];
+                reaches.dedup();
+                reaches.retain(|reach| *reach > 0);
+                let expected: Vec<_> = reaches
+                    .into_iter()
+                    .map(|reach| (reach as i64 * 480, frame(n - reach).to_vec()))
+                    .collect();
+                assert_eq!((older, primary), (expected, frame(n).to_vec()), "{distance} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_number_of_copies_leads_out_of_what_is_remembered() {
+        let mut packer = RedPacker::default();
+        for n in 0..100u64 {
+            let copies = (n as u8 * 7, u8::MAX - n as u8);
+            assert!(packed_with(&mut packer, copies, n).0.len() <= usize::from(MAX_RED_COPIES));
         }
     }
 
@@ -130,10 +179,11 @@ mod tests {
     fn frames_too_long_for_a_block_are_sent_once() {
         let mut packer = RedPacker::default();
         let long = [7; 1275];
-        assert_eq!(packer.pack(111, 1, 0, &long).len(), 1276);
-        assert_eq!(packer.pack(111, 1, 480, &[1]).len(), 2);
+        assert_eq!(packer.pack(111, (1, 1), 0, &long).len(), 1276);
+        assert_eq!(packer.pack(111, (1, 1), 480, &[1]).len(), 2);
         let fits = [7; MAX_BLOCK_BYTES];
-        packer.pack(111, 1, 960, &fits);
-        assert_eq!(packer.pack(111, 1, 1440, &long).len(), MAX_BLOCK_BYTES + 1275 + RedPacker::HEADER_BYTES);
+        packer.pack(111, (1, 1), 960, &fits);
+        let packed = packer.pack(111, (1, 1), 1440, &long).len();
+        assert_eq!(packed, MAX_BLOCK_BYTES + 1275 + RedPacker::header_bytes(1));
     }
 }

@@ -20,7 +20,7 @@ fn sound(n: usize) -> Vec<f32> {
 fn sender(red: bool) -> Sender {
     let config = SenderConfig { expected_loss_percent: 15, redundancy_ms: 120, ..SenderConfig::default() };
     let mut sender = Sender::new(config).expect("an encoder");
-    sender.set_red(red.then_some(RedSettings { payload_type: 111, distance: 2 }));
+    sender.set_red(red.then_some(RedSettings { payload_type: 111, distance: 2, copies: 2 }));
     sender
 }
 

@@ -60,7 +60,7 @@ struct Spent {
 impl Spent {
     fn on_packet(&mut self, plan: &Plan, payload_bytes: usize) {
         let seconds = f64::from(plan.frame.ms()) / 1000.0;
-        let copies = if plan.red_distance > 0 { 2.0 } else { 1.0 };
+        let copies = 1.0 + f64::from(plan.red_copies);
         let kept = (-seconds / SPENT_MEMORY_S).exp();
         self.told = self.told * kept + copies * f64::from(plan.bitrate.bps()) * seconds;
         self.spent = self.spent * kept + payload_bytes as f64 * 8.0;
@@ -235,7 +235,7 @@ mod tests {
                 let plan = controller.plan();
                 let packets = 48_000 / plan.frame.samples() as u64;
                 let bytes = plan.bitrate.bps() as f64 / 8.0 / packets as f64;
-                let copies = if plan.red_distance > 0 { 2.0 } else { 1.0 };
+                let copies = 1.0 + f64::from(plan.red_copies);
                 for _ in 0..packets {
                     controller.on_sent((bytes * copies) as usize);
                     sent.packets += 1;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{Abilities, Controller, Plan, Policy};
 use crate::audio::{Bitrate, FrameLength, Latency, SenderConfig};
-use crate::rtp::{LEAST_BPS, MAX_RED_DISTANCE, Progress, ReceiverReport, Samples, Sent, SentLog};
+use crate::rtp::{
+    LEAST_BPS, MAX_RED_COPIES, MAX_RED_DISTANCE, Progress, ReceiverReport, RedPacker, Samples, Sent, SentLog,
+};
 
 /// Of a script: each step is a choice among thousands of plans.
 const MAX_STEPS: usize = 100;
@@ -13,8 +15,6 @@ const MAX_STEPS: usize = 100;
 const HONEST_SECONDS: u64 = 300;
 /// Round trip of the honest path.
 const HONEST_RTT: Duration = Duration::from_millis(40);
-/// Around a frame and its copy (RFC 2198).
-const RED_HEADER_BYTES: usize = 5;
 /// Share of what is allowed that must be found to pass by then.
 const NEARLY: f64 = 0.9;
 /// Share of a limit that a plan takes where it is the limit that keeps it from more.
@@ -157,8 +157,9 @@ impl Scene {
     fn second(&mut self, lost: u64, rtt: Duration, jitter: Duration) {
         let plan = self.controller.plan();
         let packets = 48_000 / plan.frame.samples() as u64;
-        let (copies, header) = if plan.red_distance > 0 { (2, RED_HEADER_BYTES) } else { (1, 0) };
-        let payload = header + copies * plan.bitrate.bps() as usize / 8 / packets as usize;
+        let header = if plan.red_copies > 0 { RedPacker::header_bytes(plan.red_copies) } else { 0 };
+        let payload =
+            header + (1 + usize::from(plan.red_copies)) * plan.bitrate.bps() as usize / 8 / packets as usize;
         for packet in 0..packets {
             self.log.on_sent(self.now + plan.frame.duration() * packet as u32, payload);
             self.controller.on_sent(payload);
@@ -184,6 +185,8 @@ impl Scene {
         let said = || format!("{plan:?} for {policy:?}, {abilities:?} on {path:?}");
         assert!(plan.red_distance == 0 || abilities.red, "{}", said());
         assert!(plan.red_distance <= MAX_RED_DISTANCE, "{}", said());
+        assert!(plan.red_copies <= MAX_RED_COPIES, "{}", said());
+        assert_eq!(plan.red_copies > 0, plan.red_distance > 0, "{}", said());
         assert!(plan.dred_ms == 0 || abilities.dred, "{}", said());
         assert!(!plan.fec || (abilities.fec && policy.fec != Some(false)), "{}", said());
         assert!(plan.expected_loss_percent <= 100, "{}", said());

@@ -3,7 +3,8 @@
 use super::Policy;
 use super::quality::{self, Repair};
 use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
-use crate::rtp::MAX_RED_DISTANCE;
+use crate::rtp::red::MAX_OFFSET;
+use crate::rtp::{MAX_RED_DISTANCE, RedPacker};
 
 /// Everything about what is sent that the network has a say in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Plan {
     pub fec: bool,
     /// How many frames before its packet a copy was sent, 0 for no copies.
     pub red_distance: u8,
+    /// How many copies of each frame are sent, each so many frames behind the one before it; 0 for none.
+    pub red_copies: u8,
     /// How far back deep redundancy reaches, in milliseconds, 0 for none.
     pub dred_ms: u32,
     /// Share of packets that the encoder is told to expect lost.
@@ -92,8 +95,10 @@ impl Default for Path {
     }
 }
 
-/// Distances that are tried.
-const DISTANCES: [u8; 7] = [0, 1, 2, 3, 4, 6, 8];
+/// Copies that are tried: how many frames before its packet each was sent, and how many of each frame there are.
+const COPIES: [(u8, u8); 10] =
+    [(1, 1), (2, 1), (3, 1), (4, 1), (6, 1), (8, 1), (1, 2), (2, 2), (3, 2), (4, 2)];
+const NO_COPIES: (u8, u8) = (0, 0);
 /// Reaches of deep redundancy that are tried, in milliseconds.
 const DRED_MS: [u32; 4] = [0, 60, 120, 240];
 /// Rates of Opus that are tried beside the greatest that fits, in bits a second.
@@ -125,8 +130,8 @@ impl Plan {
     /// What is sent on the wire, in bits a second.
     pub fn wire_bps(&self, abilities: &Abilities) -> f64 {
         let packets = 48_000.0 / self.frame.samples() as f64;
-        let copies = if self.red_distance > 0 { 2.0 } else { 1.0 };
-        let header = if self.red_distance > 0 { 5.0 } else { 0.0 };
+        let copies = 1.0 + f64::from(self.red_copies);
+        let header = if self.red_copies > 0 { RedPacker::header_bytes(self.red_copies) as f64 } else { 0.0 };
         copies * spent(abilities) * f64::from(self.bitrate.bps())
             + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
             + EXTENSIONS_BPS
@@ -138,24 +143,17 @@ impl Plan {
         abilities: &'a Abilities,
         path: &'a Path,
     ) -> impl Iterator<Item = Plan> + 'a {
-        let frames = frames(policy, abilities);
-        let shapes = frames.flat_map(move |frame| {
-            let distances = DISTANCES.into_iter().filter(move |&d| match policy.red_distance {
-                Some(fixed) => d == 0 && (fixed == 0 || !abilities.red),
-                None => d == 0 || (abilities.red && path.lost > NO_LOSS),
-            });
-            let fixed = policy.red_distance.filter(|&d| d > 0 && abilities.red);
-            let fixed = fixed.map(|distance| distance.min(MAX_RED_DISTANCE));
-            distances.chain(fixed).map(move |distance| (frame, distance))
-        });
-        shapes.flat_map(move |(frame, red_distance)| {
-            fecs(policy, abilities, path, frame, red_distance).flat_map(move |fec| {
-                dreds(policy, abilities, path, frame, fec || red_distance > 0).flat_map(move |dred_ms| {
-                    rates(policy, abilities, path, frame, red_distance).map(move |bitrate| Plan {
+        let shapes = frames(policy, abilities)
+            .flat_map(move |frame| copies(policy, abilities, path, frame).map(move |red| (frame, red)));
+        shapes.flat_map(move |(frame, red)| {
+            fecs(policy, abilities, path, frame, red).flat_map(move |fec| {
+                dreds(policy, abilities, path, frame, fec || red != NO_COPIES).flat_map(move |dred_ms| {
+                    rates(policy, abilities, path, frame, red).map(move |bitrate| Plan {
                         frame,
                         bitrate,
                         fec,
-                        red_distance,
+                        red_distance: red.0,
+                        red_copies: red.1,
                         dred_ms,
                         expected_loss_percent: expected_loss(path, fec, dred_ms),
                     })
@@ -168,11 +166,12 @@ impl Plan {
     fn least(policy: &Policy, abilities: &Abilities, path: &Path) -> Plan {
         let frame = frames(policy, abilities).last().unwrap_or_default();
         let bitrate = policy.bitrate.unwrap_or(Bitrate::MIN);
-        let fec = fecs(policy, abilities, path, frame, 0).next().unwrap_or(false);
+        let fec = fecs(policy, abilities, path, frame, NO_COPIES).next().unwrap_or(false);
         let dred_ms = dreds(policy, abilities, path, frame, fec).next().unwrap_or(0);
         let red_distance = policy.red_distance.filter(|_| abilities.red).unwrap_or(0).min(MAX_RED_DISTANCE);
+        let red_copies = u8::from(red_distance > 0);
         let expected_loss_percent = expected_loss(path, fec, dred_ms);
-        Plan { frame, bitrate, fec, red_distance, dred_ms, expected_loss_percent }
+        Plan { frame, bitrate, fec, red_distance, red_copies, dred_ms, expected_loss_percent }
     }
 
     /// Its expected score, less what its delay and its bits are worth.
@@ -220,9 +219,11 @@ impl Plan {
             left -= repaired;
             wait = wait.max(after);
         };
-        if self.red_distance > 0 {
+        for copy in 1..=self.red_copies {
+            // Each copy is as far behind the one before it, and whether it is lost depends on that one alone.
             let distance = i32::from(self.red_distance);
-            repair(1.0 - gilbert.lost_again_after(distance), Repair::Red, f64::from(distance));
+            let share = 1.0 - gilbert.lost_again_after(distance);
+            repair(share, Repair::Red, f64::from(distance) * f64::from(copy));
         }
         if self.fec && self.expected_loss_percent > 0 {
             repair(1.0 - gilbert.lost_again_after(1), Repair::Fec, 1.0);
@@ -275,16 +276,36 @@ fn frames(policy: &Policy, abilities: &Abilities) -> impl Iterator<Item = FrameL
         .filter(move |length| (low..=high).contains(length) && (*length == low || fits(length)))
 }
 
+/// Copies of older frames that are allowed, or those that are fixed.
+fn copies(
+    policy: &Policy,
+    abilities: &Abilities,
+    path: &Path,
+    frame: FrameLength,
+) -> impl Iterator<Item = (u8, u8)> + use<> {
+    let fixed = policy.red_distance.map(|distance| match distance.min(MAX_RED_DISTANCE) {
+        distance @ 1.. if abilities.red => (distance, 1),
+        _ => NO_COPIES,
+    });
+    let wanted = fixed.is_none() && abilities.red && path.lost > NO_LOSS;
+    // RED has no words for what is older.
+    let fits = move |&(distance, count): &(u8, u8)| {
+        frame.samples() * usize::from(distance) * usize::from(count) <= MAX_OFFSET.len()
+    };
+    let free = COPIES.into_iter().filter(move |copies| wanted && fits(copies));
+    [fixed.unwrap_or(NO_COPIES)].into_iter().chain(free)
+}
+
 fn fecs(
     policy: &Policy,
     abilities: &Abilities,
     path: &Path,
     frame: FrameLength,
-    red_distance: u8,
+    red: (u8, u8),
 ) -> impl Iterator<Item = bool> + use<> {
     let can = abilities.fec && frame >= FrameLength::Ms10;
     // Beside copies, which leave each frame half of the bits, it costs more than it repairs: 0.8 of PESQ at 19 kbit/s.
-    let on = can && policy.fec.unwrap_or(path.lost > NO_LOSS && red_distance == 0);
+    let on = can && policy.fec.unwrap_or(path.lost > NO_LOSS && red == NO_COPIES);
     let off = !can || policy.fec != Some(true);
     [false, true].into_iter().filter(move |&fec| if fec { on } else { off })
 }
@@ -312,12 +333,19 @@ fn rates(
     abilities: &Abilities,
     path: &Path,
     frame: FrameLength,
-    red_distance: u8,
+    red: (u8, u8),
 ) -> impl Iterator<Item = Bitrate> + use<> {
     let wire = f64::from(policy.max_bitrate_bps()).min(path.limit_bps.unwrap_or(f64::INFINITY));
-    let shape =
-        Plan { frame, bitrate: Bitrate::MIN, fec: false, red_distance, dred_ms: 0, expected_loss_percent: 0 };
-    let copies = if red_distance > 0 { 2.0 } else { 1.0 };
+    let shape = Plan {
+        frame,
+        bitrate: Bitrate::MIN,
+        fec: false,
+        red_distance: red.0,
+        red_copies: red.1,
+        dred_ms: 0,
+        expected_loss_percent: 0,
+    };
+    let copies = 1.0 + f64::from(red.1);
     let free =
         (wire - shape.wire_bps(abilities)) / (copies * spent(abilities)) + f64::from(Bitrate::MIN.bps());
     let cap = abilities.max_bitrate.unwrap_or(Bitrate::MAX).bps();
@@ -487,7 +515,7 @@ mod tests {
         let abilities = Abilities { overhead_bytes: 35, spent_permille: 930, ..able() };
         for (lost, burst) in [(0.05, 2.3), (0.08, 2.5), (0.1, 2.6)] {
             let plan = Plan::best(&Policy::default(), &abilities, &lossy(lost, burst));
-            let wait_ms = plan.frame.ms() * f32::from(plan.red_distance);
+            let wait_ms = plan.frame.ms() * f32::from(plan.red_distance * plan.red_copies);
             assert!(wait_ms <= 10.0, "{lost} {burst}: {plan:?}");
         }
     }
@@ -495,16 +523,45 @@ mod tests {
     #[test]
     fn who_minds_no_delay_sends_copies_from_beyond_the_bursts() {
         let frame = Some(FrameLength::Ms20);
-        let distance = |latency, lost, burst| {
+        let copies = |latency, lost, burst| {
             let policy = Policy { latency, frame, ..Policy::default() };
-            Plan::best(&policy, &Abilities { overhead_bytes: 35, ..able() }, &lossy(lost, burst)).red_distance
+            let plan = Plan::best(&policy, &Abilities { overhead_bytes: 35, ..able() }, &lossy(lost, burst));
+            (plan.red_distance, plan.red_copies)
         };
         // By PESQ, which hears no delay, 4 is better than 3 and 6 better than 4 here.
-        assert_eq!(distance(Latency::Robust, 0.1, 1.5), 4);
-        assert_eq!(distance(Latency::Robust, 0.1, 2.0), 6);
-        assert_eq!(distance(Latency::Robust, 0.2, 3.0), 8);
-        assert_eq!(distance(Latency::Robust, 0.05, 3.0), 6, "so few are not waited for longer");
-        assert!(distance(Latency::Balanced, 0.1, 2.0) < 6, "it minds some");
+        assert_eq!(copies(Latency::Robust, 0.1, 1.5), (4, 1));
+        assert_eq!(copies(Latency::Robust, 0.1, 2.0), (6, 1));
+        assert_eq!(copies(Latency::Robust, 0.1, 3.0), (8, 1));
+        assert_eq!(copies(Latency::Robust, 0.05, 3.0), (6, 1), "so few are not waited for longer");
+        let (distance, copies) = copies(Latency::Balanced, 0.1, 2.0);
+        assert!(distance * copies < 6, "it minds some");
+    }
+
+    #[test]
+    fn where_much_is_lost_each_frame_is_sent_three_times() {
+        let policy = Policy { latency: Latency::Robust, frame: Some(FrameLength::Ms20), ..Policy::default() };
+        for overhead_bytes in [35, 50] {
+            let abilities = Abilities { overhead_bytes, ..able() };
+            let copies = |lost, burst| Plan::best(&policy, &abilities, &lossy(lost, burst)).red_copies;
+            // By PESQ that is worth up to 0.9 here; of a tenth one copy leaves too little for it to pay.
+            for lost in [0.2, 0.3] {
+                assert!([1.5, 2.0, 3.0].into_iter().all(|burst| copies(lost, burst) == 2), "{lost}");
+            }
+            assert!([1.5, 2.0, 3.0].into_iter().all(|burst| copies(0.1, burst) == 1));
+            assert_eq!(copies(0.3, 1.0), 1, "behind each loss comes what was not lost");
+        }
+    }
+
+    #[test]
+    fn no_copy_is_planned_that_is_older_than_red_can_say() {
+        for frame in FrameLength::ALL {
+            let policy = Policy { latency: Latency::Robust, frame: Some(frame), ..Policy::default() };
+            for lost in [0.05, 0.1, 0.2, 0.3, 0.5] {
+                let plan = Plan::best(&policy, &able(), &lossy(lost, 4.0));
+                let reach = usize::from(plan.red_distance * plan.red_copies) * frame.samples();
+                assert!(reach <= MAX_OFFSET.len(), "{plan:?}");
+            }
+        }
     }
 
     #[test]
