@@ -154,7 +154,7 @@ mod tests {
     fn no_number_of_copies_leads_out_of_what_is_remembered() {
         let mut packer = RedPacker::default();
         for n in 0..100u64 {
-            let copies = (n as u8 * 7, u8::MAX - n as u8);
+            let copies = ((n as u8).wrapping_mul(7), u8::MAX - n as u8);
             assert!(packed_with(&mut packer, copies, n).0.len() <= usize::from(MAX_RED_COPIES));
         }
     }
