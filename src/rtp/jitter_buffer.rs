@@ -60,6 +60,8 @@ const STEP: Samples = Samples(120);
 const LONGEST_RESTORED: Samples = Samples::from_ms(20);
 /// Slots before one packet that count as restored by it: a second of 10 ms frames.
 const MAX_RESTORED: i64 = 100;
+/// The longest pull of a sink that takes sound as it is ready, or is paced by us.
+const SHORT_PULL: Samples = STEP;
 /// Longer than any pull.
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
@@ -548,13 +550,14 @@ impl JitterBuffer {
         self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
     }
 
-    /// The lag beyond which a frame is not played. Behind what was made up playout is as far from its target as a pull is long,
-    /// whatever is played.
+    /// The lag beyond which a frame is not played. Behind what was made up it is less where pulls are short. A device takes much
+    /// at once, and a program that is not woken in time is late by more than that for every frame: they are played.
     fn overdue_us(&self, head: Head) -> i64 {
-        if head.made_up.is_empty() {
-            return self.target.overdue_us();
+        let overdue_us = self.target.overdue_us();
+        if head.made_up.is_empty() || self.longest_pull() > SHORT_PULL {
+            return overdue_us;
         }
-        self.target.overdue_us().min(self.target.resumed_us() + self.longest_pull().us())
+        overdue_us.min(self.target.resumed_us() + self.longest_pull().us())
     }
 
     /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait.
