@@ -15,7 +15,7 @@ use super::sound_server::SoundServer;
 use super::wav;
 
 /// Calls in which speech must be recognised once: a busy machine starves a sound server too.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 5;
 
 /// Somebody who listens to a cable, until told to stop.
 struct Ear {
@@ -110,7 +110,7 @@ fn talk(server: &SoundServer, folder: &Folder) -> [Similarity; 2] {
         let similarity = recognise(&wav::read(&files[way], begun_ms), &heard[way]);
         let recording = folder.path("heard.wav");
         write_wav(&recording, &heard[way]);
-        eprintln!("{similarity:?}, PESQ-WB {:?}", pesq(&files[way], &recording));
+        eprintln!("{similarity:?}, PESQ-WB {:?}", pesq(&files[way], &recording, None));
         similarity
     })
 }

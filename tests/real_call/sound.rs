@@ -91,8 +91,9 @@ pub(crate) fn hear(mut pipe: impl Read) -> Recording {
     Recording::new(samples.collect(), PCM_HZ, if least.is_finite() { least } else { 0.0 })
 }
 
-/// PESQ-WB of a recording: mean and least over its sentences. None where the scorer is not installed and not required.
-pub(crate) fn pesq(source: &str, heard: &str) -> Option<(f64, f64)> {
+/// PESQ-WB of a recording: mean and least over its sentences. Each is looked for near `starts_ms`, where the source's start
+/// is in the recording, or anywhere. None where the scorer is not installed and not required.
+pub(crate) fn pesq(source: &str, heard: &str, starts_ms: Option<f64>) -> Option<(f64, f64)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = root.join("target/venv/bin/python");
     let python = std::env::var_os("HANDSET_PYTHON").map_or(own, Into::into);
@@ -106,8 +107,12 @@ pub(crate) fn pesq(source: &str, heard: &str) -> Option<(f64, f64)> {
         return None;
     }
     let script = root.join("tools/pesq_score.py");
-    let output =
-        Command::new(python).arg(script).args([source, heard, "--json"]).output().expect("Python runs");
+    let mut scorer = Command::new(python);
+    scorer.arg(script).args([source, heard, "--json"]);
+    if let Some(starts_ms) = starts_ms {
+        scorer.args(["--delay-ms", &starts_ms.to_string()]);
+    }
+    let output = scorer.output().expect("Python runs");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     let scores: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the scorer speaks JSON");
