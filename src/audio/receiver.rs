@@ -290,15 +290,26 @@ fn follow(decision: Decision<'_>, sound: &mut Sound) -> Samples {
         Decision::Conceal { samples, quiet } => sound.conceal(samples.len(), quiet),
         Decision::Settle { samples } => sound.settle(samples.len()),
         Decision::PlayMadeUp => {}
-        Decision::Decode { payload, samples, skip, seam, .. } => {
-            return sound.decode(Speech { payload, source: Source::Frame, samples, skip, seam });
+        Decision::Decode { payload, timestamp, samples, skip, seam } => {
+            return sound.decode(Speech { payload, timestamp, source: Source::Frame, samples, skip, seam });
         }
-        Decision::DecodeFec { payload, samples, skip, seam, .. } => {
-            return sound.decode(Speech { payload, source: Source::Fec, samples, skip, seam });
+        Decision::DecodeUnheard { payload, timestamp, samples } => {
+            let skip = samples;
+            sound.decode_unheard(Speech {
+                payload,
+                timestamp,
+                source: Source::Frame,
+                samples,
+                skip,
+                seam: true,
+            });
+        }
+        Decision::DecodeFec { payload, timestamp, samples, skip, seam } => {
+            return sound.decode(Speech { payload, timestamp, source: Source::Fec, samples, skip, seam });
         }
         Decision::DecodeDred { payload, timestamp, before, samples, skip, seam } => {
             let source = Source::Dred { timestamp: timestamp + before, before };
-            return sound.decode(Speech { payload, source, samples, skip, seam });
+            return sound.decode(Speech { payload, timestamp, source, samples, skip, seam });
         }
     }
     Samples::ZERO

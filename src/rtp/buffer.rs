@@ -109,6 +109,16 @@ impl PacketBuffer {
         self.frames.front()
     }
 
+    /// The frame behind so many others.
+    pub(super) fn get(&self, at: usize) -> Option<&Frame> {
+        self.frames.get(at)
+    }
+
+    /// The two oldest, if there are two.
+    pub(super) fn first_two(&self) -> Option<(&Frame, &Frame)> {
+        Some((self.frames.front()?, self.frames.get(1)?))
+    }
+
     /// Takes the oldest frame.
     pub(super) fn pop(&mut self) -> Option<Frame> {
         self.frames.pop_front()

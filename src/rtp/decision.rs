@@ -32,6 +32,15 @@ pub enum Decision<'a> {
         /// Whether it does not follow what was decoded last as the decoder expects: a cross-fade is wanted.
         seam: bool,
     },
+    /// Decode this packet and play nothing of it: it came too late, and those behind it build on it.
+    DecodeUnheard {
+        /// The Opus packet.
+        payload: &'a [u8],
+        /// Media time of its first sample.
+        timestamp: RtpTimestamp,
+        /// Its length.
+        samples: Samples,
+    },
     /// Decode the low-rate copy of the frame before this packet; the packet itself comes with a later decision.
     DecodeFec {
         /// The packet that holds the copy.

@@ -23,7 +23,8 @@
 //! # Lateness
 //!
 //! A frame that is not there when it is due is concealed. Should it come while its time is being concealed, the rest
-//! of it is played; as much of its beginning as the target asks for is played too, which is how playout falls back.
+//! of it is played; as much of its beginning as the target asks for is played too, which is how playout falls back. Frames that
+//! come later than that are not heard, but the last of them are decoded: those behind build on them.
 
 use std::time::Instant;
 
@@ -62,6 +63,9 @@ const LONGEST_RESTORED: Samples = Samples::from_ms(20);
 const MAX_RESTORED: i64 = 100;
 /// The longest pull of a sink that takes sound as it is ready, or is paced by us.
 const SHORT_PULL: Samples = STEP;
+/// So many frames that come too late to be heard are decoded for the sake of the one behind them, at the most. Opus
+/// has forgotten by then what went before.
+const LESSONS: usize = 4;
 /// Longer than any pull.
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
@@ -514,7 +518,11 @@ impl JitterBuffer {
 
     fn on_running(&mut self, head: Head, unplayed: Unplayed) -> Decision<'_> {
         self.buffer.drop_before(head.next);
-        self.drop_overdue(head, unplayed);
+        if self.drop_overdue(head, unplayed) {
+            let Some(frame) = &self.current else { return Decision::PlayMadeUp };
+            let (timestamp, samples) = (frame.timestamp, frame.info.duration);
+            return Decision::DecodeUnheard { payload: frame.payload(), timestamp, samples };
+        }
         let Play::Running(head) = self.play else { unreachable!("dropping does not stop playout") };
         let heard = head.made_up - unplayed.made_up;
         let Some(first) = self.buffer.first() else { return self.conceal(head, unplayed, FOREVER) };
@@ -560,25 +568,33 @@ impl JitterBuffer {
         overdue_us.min(self.target.resumed_us() + self.longest_pull().us())
     }
 
-    /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait.
-    fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) {
+    /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait. The last of
+    /// them is the current one then if it is to be decoded all the same; so will be those behind it, one at a time.
+    fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) -> bool {
         let overdue_us = self.overdue_us(head);
         let mut next = head.next;
-        while let Some(first) = self.buffer.first() {
-            let overdue = self.lag_us(first.end(), unplayed) >= overdue_us;
-            if !overdue || self.buffer.len() < 2 {
+        let mut is_lesson = false;
+        while let Some((first, second)) = self.buffer.first_two() {
+            let is_overdue = |frame: &Frame| self.lag_us(frame.end(), unplayed) >= overdue_us;
+            if is_lesson || !is_overdue(first) {
                 break;
             }
+            let is_long_past = self.buffer.get(LESSONS).is_some_and(is_overdue);
+            is_lesson = !head.made_up.is_empty() && !is_long_past && second.timestamp == first.end();
             let (timestamp, end) = (first.timestamp, first.end());
             self.seen.give_up(timestamp);
             self.stats.lost_samples += end.since(next.max(timestamp)).len() as u64;
             next = end;
-            self.buffer.pop();
+            let frame = self.buffer.pop();
+            if is_lesson {
+                self.current = frame;
+            }
         }
         if next != head.next {
             self.shift_lag(head.next.since(next));
             self.play = Play::Running(Head { next, ..head });
         }
+        is_lesson
     }
 
     /// How much of a gap of media time to make up for before going on with the frame behind it: the gap, bent

@@ -91,6 +91,9 @@ impl Sink {
                     self.unplayed.real += samples - skip;
                     self.restored.push((timestamp.0 - (1 << 32), samples.0));
                 }
+                Decision::DecodeUnheard { .. } => {
+                    assert!(!self.played.is_empty(), "something was made up behind it")
+                }
                 Decision::Conceal { samples, .. } => self.unplayed.made_up += samples,
                 Decision::Settle { samples } => {
                     assert!(samples > Samples::ZERO && samples <= self.unplayed.made_up);

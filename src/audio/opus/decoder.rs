@@ -123,6 +123,17 @@ impl Decoder {
         self.fill(Source::Dred(&dred.raw, offset), out)
     }
 
+    /// Remembers where decoding stands, before something is made up in the place of a packet that may yet come.
+    pub fn mark(&mut self) {
+        self.raw.mark();
+    }
+
+    /// Goes back to where decoding stood at the [mark](Decoder::mark), once: what was made up since leaves no trace in what is
+    /// decoded next. Nothing happens without a mark.
+    pub fn rewind(&mut self) {
+        self.raw.rewind();
+    }
+
     /// Forgets what was decoded, as at the start of another stream.
     ///
     /// # Errors
@@ -314,6 +325,50 @@ mod tests {
     fn a_lost_frame_is_concealed_by_something_like_it() {
         let similar = fill_one(EncoderConfig::default(), 60, |decoder, _, out| decoder.conceal(out).unwrap());
         assert!(similar > 0.5, "{similar}");
+    }
+
+    #[test]
+    fn what_was_made_up_for_a_late_packet_leaves_no_trace_when_it_is_undone() {
+        for fec in [0, 20] {
+            let config = EncoderConfig { expected_loss_percent: fec, ..EncoderConfig::default() };
+            let packets = encode_all(config, &voice_like(48_000));
+            let (mut prompt, mut late) = (decoder(), decoder());
+            let (mut expected, mut heard) = (vec![0.0; 480], vec![0.0; 480]);
+            for (n, packet) in packets.iter().enumerate() {
+                if n % 20 == 19 {
+                    late.mark();
+                    for _ in 0..n / 20 + 1 {
+                        late.conceal(&mut heard).unwrap();
+                    }
+                    late.rewind();
+                }
+                prompt.decode(packet, &mut expected).unwrap();
+                late.decode(packet, &mut heard).unwrap();
+                assert_eq!(heard, expected, "packet {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_mark_there_is_nothing_to_go_back_to() {
+        let packets = encode_all(EncoderConfig::default(), &voice_like(4800));
+        let (mut plain, mut other) = (decoder(), decoder());
+        let (mut expected, mut heard) = (vec![0.0; 480], vec![0.0; 480]);
+        other.mark();
+        other.rewind();
+        for packet in &packets {
+            plain.decode(packet, &mut expected).unwrap();
+            other.decode(packet, &mut heard).unwrap();
+            other.rewind();
+        }
+        assert_eq!(heard, expected);
+        other.mark();
+        other.reset().unwrap();
+        other.rewind();
+        plain.reset().unwrap();
+        plain.decode(&packets[0], &mut expected).unwrap();
+        other.decode(&packets[0], &mut heard).unwrap();
+        assert_eq!(heard, expected, "a mark does not outlive what was forgotten");
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub(super) enum Source<'a> {
 pub(super) struct RawDecoder {
     state: NonNull<sys::OpusDecoder>,
     channels: usize,
+    /// Room for a copy of the state, and whether there is one.
+    mark: Box<[u8]>,
+    marked: bool,
 }
 
 // SAFETY: the state is plain memory of its own, reached only through this value, and libopus keeps nothing
@@ -66,7 +69,29 @@ impl RawDecoder {
         // SAFETY: `code` is a valid place for the result; libopus refuses channel counts it does not know.
         let state = unsafe { sys::opus_decoder_create(SAMPLE_RATE as i32, channels as c_int, &mut code) };
         let state = NonNull::new(state).ok_or_else(|| failed("make a decoder", code))?;
-        Ok(RawDecoder { state, channels })
+        // SAFETY: it reads nothing but the number, which made a decoder.
+        let size = unsafe { sys::opus_decoder_get_size(channels as c_int) };
+        let mut decoder = RawDecoder { state, channels, mark: Box::default(), marked: false };
+        decoder.mark = vec![0; counted("size a decoder", size)?].into();
+        Ok(decoder)
+    }
+
+    /// Remembers the state as it is, in the place of what was remembered.
+    pub(super) fn mark(&mut self) {
+        let (state, mark) = (self.state.as_ptr().cast::<u8>(), self.mark.as_mut_ptr());
+        // SAFETY: `state` is live and as long as libopus said, which is how long `mark` is. An `OpusDecoder` is plain memory
+        // without pointers into itself: opus.h describes how one is copied.
+        unsafe { state.copy_to_nonoverlapping(mark, self.mark.len()) };
+        self.marked = true;
+    }
+
+    /// Goes back to what was remembered, which is forgotten by that. Does nothing if there is nothing.
+    pub(super) fn rewind(&mut self) {
+        if std::mem::take(&mut self.marked) {
+            let (state, mark) = (self.state.as_ptr().cast::<u8>(), self.mark.as_ptr());
+            // SAFETY: as in `mark`, which filled `mark` from this very state.
+            unsafe { state.copy_from_nonoverlapping(mark, self.mark.len()) };
+        }
     }
 
     /// Fills `out` from the start and returns how many samples per channel were written.
@@ -112,10 +137,11 @@ impl RawDecoder {
         self.set("set the decoder's complexity", sys::OPUS_SET_COMPLEXITY_REQUEST, complexity.into())
     }
 
-    /// Forgets all that was decoded.
+    /// Forgets all that was decoded, and what was remembered.
     pub(super) fn reset(&mut self) -> Result<(), Error> {
         // SAFETY: `state` is live; this request takes no argument.
         let code = unsafe { sys::opus_decoder_ctl(self.state.as_ptr(), sys::OPUS_RESET_STATE) };
+        self.marked = false;
         counted("reset the decoder", code).map(|_| ())
     }
 

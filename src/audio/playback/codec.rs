@@ -37,6 +37,12 @@ pub trait Codec: Send {
         self.conceal(out)
     }
 
+    /// Remembers where decoding stands: what follows is made up.
+    fn mark(&mut self) {}
+
+    /// Goes back to the mark, once, for a packet that came late: it is decoded as if nothing had been made up in its place.
+    fn rewind(&mut self) {}
+
     /// How far before the first sample of `packet` its deep redundancy reaches.
     fn reach(&mut self, packet: &Packet) -> Samples {
         let _ = packet;
@@ -79,6 +85,14 @@ impl Codec for OpusCodec {
 
     fn conceal_pause(&mut self, out: &mut [f32]) -> Result<(), Error> {
         self.decoder.conceal_pause(out)
+    }
+
+    fn mark(&mut self) {
+        self.decoder.mark();
+    }
+
+    fn rewind(&mut self) {
+        self.decoder.rewind();
     }
 
     fn reach(&mut self, packet: &Packet) -> Samples {

@@ -22,6 +22,8 @@ const TAIL: usize = 480;
 pub(crate) struct Speech<'a> {
     /// The packet.
     pub(crate) payload: &'a [u8],
+    /// Media time of the frame's first sample.
+    pub(crate) timestamp: RtpTimestamp,
     /// What of it is meant.
     pub(crate) source: Source,
     /// Length of the frame.
@@ -66,6 +68,10 @@ pub(crate) struct Sound {
     background: Background,
     /// Room for one packet and the tail of a joint.
     scratch: Box<[f32]>,
+    /// Media time up to which packets were decoded.
+    stands: Option<RtpTimestamp>,
+    /// Whether the codec remembers how it stood there: something was made up since.
+    marked: bool,
     /// Samples made up one after the other up to now.
     run: usize,
     /// Whether they stand for a silence on purpose, and not for what was lost.
@@ -81,6 +87,8 @@ impl Sound {
             line: Line::new(channels),
             background: Background::default(),
             scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
+            stands: None,
+            marked: false,
             run: 0,
             pause: false,
             counts: SoundCounts::default(),
@@ -133,6 +141,9 @@ impl Sound {
     pub(crate) fn conceal(&mut self, samples: usize, quiet: bool) {
         let samples = samples.min(MAX_PACKET_SAMPLES);
         let (from, to) = (presence(self.run, quiet), presence(self.run + samples, quiet));
+        if self.run == 0 && !quiet {
+            self.mark();
+        }
         let out = &mut self.scratch[..samples * self.channels];
         let made = match (from > 0.0, quiet) {
             (true, true) => self.codec.conceal_pause(out).is_ok(),
@@ -186,6 +197,7 @@ impl Sound {
             self.conceal(TAIL, self.pause);
         }
         let samples = speech.samples.len().min(MAX_PACKET_SAMPLES);
+        self.rewind_for(&speech);
         self.decode_to_scratch(speech, samples);
         let fresh =
             &mut self.scratch[speech.skip.len().min(samples) * self.channels..samples * self.channels];
@@ -208,6 +220,28 @@ impl Sound {
         self.run = 0;
         self.pause = false;
         Samples::from(placed.leave_out) - Samples::from(placed.keep)
+    }
+
+    /// Decodes a frame of which nothing is to be heard, for the sake of those behind it: the decoder learns from it what they
+    /// build on.
+    pub(crate) fn decode_unheard(&mut self, speech: Speech<'_>) {
+        let samples = speech.samples.len().min(MAX_PACKET_SAMPLES);
+        self.rewind_for(&speech);
+        self.decode_to_scratch(speech, samples);
+        self.mark();
+    }
+
+    fn mark(&mut self) {
+        self.codec.mark();
+        self.marked = true;
+    }
+
+    /// What was made up for want of this frame is undone in the decoder, if it is the one that was to come.
+    fn rewind_for(&mut self, speech: &Speech<'_>) {
+        if std::mem::take(&mut self.marked) && self.stands == Some(speech.timestamp) {
+            self.codec.rewind();
+        }
+        self.stands = Some(speech.timestamp + speech.samples);
     }
 
     fn decode_to_scratch(&mut self, speech: Speech<'_>, samples: usize) {

@@ -31,6 +31,18 @@ impl Heard {
         (fine.0 as f64 / 48.0, fine.1)
     }
 
+    /// The least power of the difference to a stretch of what another heard, wherever it was heard here, as a part of the
+    /// stretch's own.
+    fn unlike(&self, other: &Heard, stretch: std::ops::Range<usize>) -> f64 {
+        let theirs = &other.samples[stretch.clone()];
+        let power = |samples: &mut dyn Iterator<Item = f32>| samples.map(|s| f64::from(s * s)).sum::<f64>();
+        let at = |lag: usize| {
+            let own = &self.samples[stretch.start + lag - 1000..];
+            power(&mut theirs.iter().zip(own).map(|(a, b)| a - b))
+        };
+        (0..3000).map(at).fold(f64::INFINITY, f64::min) / power(&mut theirs.iter().copied())
+    }
+
     /// Greatest step from sample to sample.
     fn steepest(&self) -> f32 {
         steepest(&self.samples)
@@ -187,6 +199,9 @@ fn losses_are_concealed_at_the_same_delay() {
     assert!((0.08..0.13).contains(&share), "{share}");
 }
 
+/// A period of a low voice, in samples.
+const PERIOD: u64 = 384;
+
 #[test]
 fn a_clock_that_drifts_is_followed() {
     let source = voice_like(20 * 48_000);
@@ -195,8 +210,22 @@ fn a_clock_that_drifts_is_followed() {
         let heard = scene.run(&source, |_| Some(1.0));
         assert!(heard.stats.concealed_samples < 480, "{drift_ppm}: {:?}", heard.stats);
         assert!(heard.stats.playout_delay_ms < 5.0, "{drift_ppm}: {:?}", heard.stats);
-        assert_eq!(heard.stats.shortened_samples + heard.stats.lengthened_samples, 0, "{:?}", heard.stats);
+        // The joint behind a frame that is late by a hair may put in a period of the voice, which a pause gives back.
+        let stretched = heard.stats.shortened_samples + heard.stats.lengthened_samples;
+        assert!(stretched < PERIOD, "{drift_ppm}: {:?}", heard.stats);
     }
+}
+
+#[test]
+fn behind_frames_that_came_too_late_the_sound_is_as_if_they_had_not() {
+    let source = voice_like(3 * 48_000);
+    let scene = Scene::of(FrameLength::Ms10, 120);
+    let prompt = scene.run(&source, |_| Some(5.0));
+    let held_up = |n: u64| if (200..204).contains(&n) { (204 - n) as f64 * 10.0 } else { 0.0 };
+    let burst = scene.run(&source, |n| Some(5.0 + held_up(n)));
+    assert!(burst.stats.lost_samples > 0, "not all of them are heard: {:?}", burst.stats);
+    let unlike = burst.unlike(&prompt, 206 * 480..210 * 480);
+    assert!(unlike < 1e-3, "{unlike}");
 }
 
 #[test]

@@ -82,13 +82,22 @@ impl Counter {
                 let slot = Slot { timestamp, samples, skip };
                 self.decode(slot, restarts);
             }
+            Decision::DecodeUnheard { timestamp, samples, .. } => {
+                self.note_slot(Slot { timestamp, samples, skip: samples }, restarts);
+            }
             Decision::PlayMadeUp => return false,
         }
         true
     }
 
     fn decode(&mut self, slot: Slot, restarts: u64) {
-        let Slot { timestamp, samples, skip } = slot;
+        self.unplayed.made_up = Samples::ZERO;
+        self.unplayed.real += slot.samples - slot.skip;
+        self.note_slot(slot, restarts);
+    }
+
+    /// No slot comes twice.
+    fn note_slot(&mut self, Slot { timestamp, samples, skip }: Slot, restarts: u64) {
         assert!((Samples::ZERO..=samples).contains(&skip), "{skip:?} of {samples:?} are left out");
         if let Some((decoded_to, before)) = self.decoded_to
             && before == restarts
@@ -99,8 +108,6 @@ impl Counter {
             );
         }
         self.decoded_to = Some((timestamp + samples, restarts));
-        self.unplayed.made_up = Samples::ZERO;
-        self.unplayed.real += samples - skip;
     }
 
     /// As a stretching renderer would: a little at each pull.
