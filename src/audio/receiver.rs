@@ -294,15 +294,8 @@ fn follow(decision: Decision<'_>, sound: &mut Sound) -> Samples {
             return sound.decode(Speech { payload, timestamp, source: Source::Frame, samples, skip, seam });
         }
         Decision::DecodeUnheard { payload, timestamp, samples } => {
-            let skip = samples;
-            sound.decode_unheard(Speech {
-                payload,
-                timestamp,
-                source: Source::Frame,
-                samples,
-                skip,
-                seam: true,
-            });
+            let (source, skip) = (Source::Frame, samples);
+            sound.decode_unheard(Speech { payload, timestamp, source, samples, skip, seam: true });
         }
         Decision::DecodeFec { payload, timestamp, samples, skip, seam } => {
             return sound.decode(Speech { payload, timestamp, source: Source::Fec, samples, skip, seam });

@@ -66,6 +66,8 @@ const SHORT_PULL: Samples = STEP;
 /// So many frames that come too late to be heard are decoded for the sake of the one behind them, at the most. Opus
 /// has forgotten by then what went before.
 const LESSONS: usize = 4;
+/// What is made up has to reach so far for a joint with the sound behind it. It is made before the decoder moves on.
+const JOINT: Samples = Samples::from_ms(3);
 /// Longer than any pull.
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
@@ -139,6 +141,16 @@ struct Head {
     made_up: Samples,
     /// Whether the sender went quiet on purpose with its last frame.
     quiet: bool,
+}
+
+/// What became of frames that came too late.
+enum Overdue {
+    /// Those that there were are gone.
+    Dropped,
+    /// The last of them is the current one, and is to be decoded.
+    Lesson,
+    /// So will be one, when enough is made up for the joint behind it.
+    Joint,
 }
 
 /// Packets that came on another timeline.
@@ -518,12 +530,13 @@ impl JitterBuffer {
 
     fn on_running(&mut self, head: Head, unplayed: Unplayed) -> Decision<'_> {
         self.buffer.drop_before(head.next);
-        if self.drop_overdue(head, unplayed) {
-            let Some(frame) = &self.current else { return Decision::PlayMadeUp };
-            let (timestamp, samples) = (frame.timestamp, frame.info.duration);
-            return Decision::DecodeUnheard { payload: frame.payload(), timestamp, samples };
-        }
+        let overdue = self.drop_overdue(head, unplayed);
         let Play::Running(head) = self.play else { unreachable!("dropping does not stop playout") };
+        match overdue {
+            Overdue::Dropped => {}
+            Overdue::Lesson => return self.decode_unheard(),
+            Overdue::Joint => return self.make_up(head),
+        }
         let heard = head.made_up - unplayed.made_up;
         let Some(first) = self.buffer.first() else { return self.conceal(head, unplayed, FOREVER) };
         let gap = first.timestamp.since(head.next);
@@ -569,18 +582,22 @@ impl JitterBuffer {
     }
 
     /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait. The last of
-    /// them is the current one then if it is to be decoded all the same; so will be those behind it, one at a time.
-    fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) -> bool {
+    /// them are to be decoded all the same, one at a time.
+    fn drop_overdue(&mut self, head: Head, unplayed: Unplayed) -> Overdue {
         let overdue_us = self.overdue_us(head);
         let mut next = head.next;
-        let mut is_lesson = false;
+        let mut done = Overdue::Dropped;
         while let Some((first, second)) = self.buffer.first_two() {
             let is_overdue = |frame: &Frame| self.lag_us(frame.end(), unplayed) >= overdue_us;
-            if is_lesson || !is_overdue(first) {
+            if !is_overdue(first) {
                 break;
             }
             let is_long_past = self.buffer.get(LESSONS).is_some_and(is_overdue);
-            is_lesson = !head.made_up.is_empty() && !is_long_past && second.timestamp == first.end();
+            let is_lesson = !head.made_up.is_empty() && !is_long_past && second.timestamp == first.end();
+            if is_lesson && unplayed.made_up < JOINT {
+                done = Overdue::Joint;
+                break;
+            }
             let (timestamp, end) = (first.timestamp, first.end());
             self.seen.give_up(timestamp);
             self.stats.lost_samples += end.since(next.max(timestamp)).len() as u64;
@@ -588,13 +605,22 @@ impl JitterBuffer {
             let frame = self.buffer.pop();
             if is_lesson {
                 self.current = frame;
+                done = Overdue::Lesson;
+                break;
             }
         }
         if next != head.next {
             self.shift_lag(head.next.since(next));
             self.play = Play::Running(Head { next, ..head });
         }
-        is_lesson
+        done
+    }
+
+    /// Has the frame that was dropped last decoded.
+    fn decode_unheard(&self) -> Decision<'_> {
+        let Some(frame) = &self.current else { return Decision::PlayMadeUp };
+        let (timestamp, samples) = (frame.timestamp, frame.info.duration);
+        Decision::DecodeUnheard { payload: frame.payload(), timestamp, samples }
     }
 
     /// How much of a gap of media time to make up for before going on with the frame behind it: the gap, bent
@@ -609,7 +635,7 @@ impl JitterBuffer {
     }
 
     /// Makes up for `wait` from the end of what is real, or for the rest of the pull if that is shorter.
-    fn conceal(&mut self, mut head: Head, unplayed: Unplayed, wait: Samples) -> Decision<'_> {
+    fn conceal(&mut self, head: Head, unplayed: Unplayed, wait: Samples) -> Decision<'_> {
         if head.made_up.is_empty() && !head.quiet {
             // Here the frame would have been needed. Were this place not noted, a frame that is late by a part of a
             // pull each time would seem to be in time for the pull after it.
@@ -617,15 +643,20 @@ impl JitterBuffer {
         }
         let short = self.pull.wanted - unplayed.real;
         if unplayed.made_up < wait.min(short) {
-            let samples = CONCEALMENT.min(self.frame);
-            head.made_up += samples;
-            self.play = Play::Running(head);
-            return Decision::Conceal { samples, quiet: head.quiet };
+            return self.make_up(head);
         }
         if wait < short {
             return Decision::Settle { samples: wait };
         }
         Decision::PlayMadeUp
+    }
+
+    /// Makes up one piece more.
+    fn make_up(&mut self, mut head: Head) -> Decision<'_> {
+        let samples = CONCEALMENT.min(self.frame);
+        head.made_up += samples;
+        self.play = Play::Running(head);
+        Decision::Conceal { samples, quiet: head.quiet }
     }
 
     fn decode(&mut self, head: Head, unplayed: Unplayed, heard: Samples) -> Decision<'_> {

@@ -25,6 +25,8 @@ struct Sink {
     unplayed: Unplayed,
     /// Media time of every frame decoded, with the moment and the samples left out.
     played: Vec<(u64, f64, i64)>,
+    /// Media time of every frame decoded and not heard, with the moment.
+    unheard: Vec<(u64, f64)>,
     /// Media time and length of what was restored from deep redundancy.
     restored: Vec<(u64, i64)>,
     /// How far each packet's deep redundancy reaches.
@@ -39,8 +41,8 @@ impl Sink {
         let start = Instant::now();
         let buffer = JitterBuffer::new(TargetSettings::default());
         let unplayed = Unplayed::default();
-        let (played, restored, reach) = (vec![], vec![], Samples::ZERO);
-        Sink { buffer, start, pull, unplayed, played, restored, reach, made_up: 0, silence: 0 }
+        let (played, unheard, restored, reach) = (vec![], vec![], vec![], Samples::ZERO);
+        Sink { buffer, start, pull, unplayed, played, unheard, restored, reach, made_up: 0, silence: 0 }
     }
 
     fn at(&self, ms: f64) -> Instant {
@@ -91,8 +93,8 @@ impl Sink {
                     self.unplayed.real += samples - skip;
                     self.restored.push((timestamp.0 - (1 << 32), samples.0));
                 }
-                Decision::DecodeUnheard { .. } => {
-                    assert!(!self.played.is_empty(), "something was made up behind it")
+                Decision::DecodeUnheard { timestamp, .. } => {
+                    self.unheard.push((timestamp.0 - (1 << 32), ms));
                 }
                 Decision::Conceal { samples, .. } => self.unplayed.made_up += samples,
                 Decision::Settle { samples } => {
@@ -243,6 +245,26 @@ fn when_a_stall_is_over_the_delay_is_known_at_once() {
         sink.run(frame, &arrivals, until_ms);
         let excess = sink.buffer.steer().excess.ms();
         assert!(excess_ms.contains(&excess), "{until_ms} ms: {excess} ms");
+    }
+}
+
+#[test]
+fn the_last_of_what_comes_too_late_is_decoded_unheard_right_before_what_is_heard() {
+    let frame = Samples::from_ms(10);
+    for (held_up, most) in [(6, 4), (20, 4)] {
+        let mut arrivals = steady(frame, 600);
+        for arrival in &mut arrivals[500..500 + held_up] {
+            arrival.1 = (500 + held_up) as f64 * 10.0;
+        }
+        let mut sink = Sink::new(Samples(120));
+        sink.run(frame, &arrivals, 5900.0);
+        let (next, at, _) = *sink.played.iter().find(|frame| frame.0 >= 500 * 480).expect("it goes on");
+        let left_out = next / 480 - 500;
+        assert!(left_out > 1, "of {held_up}: {left_out}");
+        let unheard: Vec<_> = sink.unheard.iter().map(|frame| (frame.0 / 480, frame.1)).collect();
+        let expected: Vec<_> =
+            (500 + left_out.saturating_sub(most)..500 + left_out).map(|n| (n, at)).collect();
+        assert_eq!(unheard, expected, "of {held_up}");
     }
 }
 
