@@ -484,6 +484,11 @@ impl JitterBuffer {
         self.pull.longest.get().map_or(self.pull.wanted, |negated| Samples(-negated))
     }
 
+    /// Whether sound is taken in pieces so short that a frame is heard when it is there, as a device does not take it.
+    pub fn pulls_are_short(&self) -> bool {
+        self.longest_pull() <= SHORT_PULL
+    }
+
     /// Playout was moved by `by`: positive when samples were taken out, so that less lag is left.
     pub fn moved(&mut self, by: Samples) {
         self.shift_lag(-by);
@@ -575,7 +580,7 @@ impl JitterBuffer {
     /// at once, and a program that is not woken in time is late by more than that for every frame: they are played.
     fn overdue_us(&self, head: Head) -> i64 {
         let overdue_us = self.target.overdue_us();
-        if head.made_up.is_empty() || self.longest_pull() > SHORT_PULL {
+        if head.made_up.is_empty() || !self.pulls_are_short() {
             return overdue_us;
         }
         overdue_us.min(self.target.resumed_us() + self.longest_pull().us())
@@ -593,7 +598,8 @@ impl JitterBuffer {
                 break;
             }
             let is_long_past = self.buffer.get(LESSONS).is_some_and(is_overdue);
-            let is_lesson = !head.made_up.is_empty() && !is_long_past && second.timestamp == first.end();
+            let is_followed = !is_long_past && second.timestamp == first.end();
+            let is_lesson = is_followed && !head.made_up.is_empty() && self.pulls_are_short();
             if is_lesson && unplayed.made_up < JOINT {
                 done = Overdue::Joint;
                 break;
