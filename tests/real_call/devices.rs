@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::folder::Folder;
 use super::processes::{Peer, SOON, Switchboard, alone, assert_media_goes_on, asset};
-use super::sound::{hear, now_ms, pesq, write_wav};
+use super::sound::{ALIKE, hear, now_ms, pesq, write_wav};
 use super::sound_server::SoundServer;
 use super::wav;
 
@@ -70,7 +70,7 @@ fn recognise(said: &Recording, heard: &Recording) -> Similarity {
 
 /// Speech is recognised if most of its stretches are, and they look alike.
 fn is_recognised(similarity: &Similarity) -> bool {
-    similarity.heard_share() > 0.8
+    similarity.heard_share() > ALIKE
 }
 
 #[test]

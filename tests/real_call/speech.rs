@@ -7,15 +7,11 @@ use handset::measure::{Place, Recording, Search, align, find_dropouts};
 
 use super::folder::Folder;
 use super::processes::{Peer, Switchboard, alone, asset, once_good};
-use super::sound::{hear, pesq, speak, to_48_khz};
+use super::sound::{ALIKE, hear, pesq, speak, to_48_khz};
 use super::wav;
 
 /// What the field calls good: 4.0 on a scale that ends at 4.64.
 const GOOD_PESQ_WB: f64 = 4.0;
-
-/// Stretches of 400 ms that must look alike. On a busy machine the delay moves by 5 % of the time while one is spoken, and
-/// it looks like no other then, though it sounds the same: what is lost shows in the dropouts, how it sounds in PESQ.
-const ALIKE: f32 = 0.7;
 
 /// Median delay in milliseconds. Finds fault if anything of the speech is lost, at the start and the end least of all, or late.
 fn check_whole(said: &Recording, heard: &Recording) -> Result<f64, String> {
