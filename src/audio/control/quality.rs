@@ -54,6 +54,12 @@ impl Repair {
     }
 }
 
+/// How bad a gap sounds whose end is repaired, beside one that is not: what comes behind it builds on what was sent. Of
+/// short frames more do.
+pub(super) fn mended(frame: FrameLength) -> f64 {
+    if frame <= FrameLength::Ms10 { 0.9 } else { 1.0 }
+}
+
 /// What losses take: `harm` is the share of frames lost, each weighed by its [`Repair`].
 pub(super) fn lost(harm: f64) -> f64 {
     3.2 * (1.0 - (-harm / 0.085).exp())
