@@ -4,10 +4,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handset::audio::opus::{Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
+use handset::audio::opus::{Bandwidth, Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
 use handset::audio::trial::{Pull, Trial};
 use handset::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
 use handset::sim::{Link, Profile, Random};
+
+use super::setting;
 
 /// Media time of the first sample.
 const ORIGIN: RtpTimestamp = RtpTimestamp(1 << 32);
@@ -62,8 +64,12 @@ impl Call {
             ..EncoderConfig::default()
         };
         config.bitrate = std::env::var("BITRATE").unwrap_or("32k".into()).parse().expect("a bit rate");
-        config.expected_loss_percent = if redundancy == Redundancy::Fec { 15 } else { 0 };
+        config.expected_loss_percent =
+            if redundancy == Redundancy::Fec { setting("TOLD_PERCENT", 15) } else { 0 };
         let mut encoder = Encoder::new(config).expect("an encoder");
+        if std::env::var("BANDWIDTH").is_ok_and(|band| band == "wide") {
+            encoder.set_max_bandwidth(Bandwidth::Wide).expect("a bandwidth");
+        }
         let mut packet = [0; MAX_PACKET_BYTES];
         let plain: Vec<Vec<u8>> = speech
             .chunks_exact(frame)

@@ -173,9 +173,6 @@ impl Receiver {
 
     /// Follows decisions until the line holds `needed` samples.
     fn fill(&mut self, needed: usize) {
-        // A joint with a frame that goes on exactly falls where the frame would have been in time. Long pulls would have the
-        // next one late again, and so on; what fits less well moves playout.
-        self.sound.set_rewinds(self.jitter.pulls_are_short());
         for _ in 0..MAX_DECISIONS {
             if self.sound.line().real() >= needed {
                 return;

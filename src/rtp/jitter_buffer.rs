@@ -61,8 +61,6 @@ const STEP: Samples = Samples(120);
 const LONGEST_RESTORED: Samples = Samples::from_ms(20);
 /// Slots before one packet that count as restored by it: a second of 10 ms frames.
 const MAX_RESTORED: i64 = 100;
-/// The longest pull of a sink that takes sound as it is ready, or is paced by us.
-const SHORT_PULL: Samples = STEP;
 /// So many frames that come too late to be heard are decoded for the sake of the one behind them, at the most. Opus
 /// has forgotten by then what went before.
 const LESSONS: usize = 4;
@@ -484,11 +482,6 @@ impl JitterBuffer {
         self.pull.longest.get().map_or(self.pull.wanted, |negated| Samples(-negated))
     }
 
-    /// Whether sound is taken in pieces so short that a frame is heard when it is there, as a device does not take it.
-    pub fn pulls_are_short(&self) -> bool {
-        self.longest_pull() <= SHORT_PULL
-    }
-
     /// Playout was moved by `by`: positive when samples were taken out, so that less lag is left.
     pub fn moved(&mut self, by: Samples) {
         self.shift_lag(-by);
@@ -580,7 +573,7 @@ impl JitterBuffer {
     /// at once, and a program that is not woken in time is late by more than that for every frame: they are played.
     fn overdue_us(&self, head: Head) -> i64 {
         let overdue_us = self.target.overdue_us();
-        if head.made_up.is_empty() || !self.pulls_are_short() {
+        if head.made_up.is_empty() {
             return overdue_us;
         }
         overdue_us.min(self.target.resumed_us() + self.longest_pull().us())
@@ -599,7 +592,7 @@ impl JitterBuffer {
             }
             let is_long_past = self.buffer.get(LESSONS).is_some_and(is_overdue);
             let is_followed = !is_long_past && second.timestamp == first.end();
-            let is_lesson = is_followed && !head.made_up.is_empty() && self.pulls_are_short();
+            let is_lesson = is_followed && !head.made_up.is_empty();
             if is_lesson && unplayed.made_up < JOINT {
                 done = Overdue::Joint;
                 break;
@@ -752,10 +745,24 @@ impl JitterBuffer {
         let overlap = (-gap).max(Samples::ZERO);
         let lag_us = self.lag_us(frame.timestamp + overlap, unplayed);
         let over_target = Samples::from_us(lag_us - self.target.us());
+        let over_target = self.spare(over_target, unplayed.real + frame.info.duration - overlap);
         let over_ceiling = Samples::from_us(lag_us - self.target.ceiling_us());
         let concealed = if gap.0 > 0 { (heard - gap).max(Samples::ZERO) } else { heard };
         let neutral = over_target.min(concealed).min(MAX_SKIP).max(Samples::ZERO);
         (overlap + neutral.max(over_ceiling)).min(frame.info.duration)
+    }
+
+    /// How much less lag will do, of which `over` is above the target, where the next frame begins at `place` of the pull
+    /// that was begun: what a pull takes has to be there at its beginning.
+    fn spare(&self, over: Samples, place: Samples) -> Samples {
+        let Some(Samples(quantum)) = self.quantum() else {
+            return (over - self.longest_pull()).max(Samples::ZERO);
+        };
+        let within = place.0 % quantum;
+        match over.0 - within {
+            slack @ 0.. => Samples(within + slack / quantum * quantum),
+            _ => Samples::ZERO,
+        }
     }
 
     /// What was heard in the place of a gap was longer than it by so much. Without a seam all that was made up is played, and

@@ -218,6 +218,22 @@ fn a_frame_that_is_a_little_late_is_played_in_its_greater_part() {
 }
 
 #[test]
+fn where_the_path_grows_longer_no_pull_is_left_short_of_the_next_frame() {
+    let frame = Samples::from_ms(10);
+    for pull in [240, 480].map(Samples) {
+        for longer_ms in [1i64, 3, 6, 9] {
+            let mut arrivals = steady(frame, 600);
+            arrivals[300..].iter_mut().for_each(|arrival| arrival.1 += longer_ms as f64);
+            let mut sink = Sink::new(pull);
+            sink.run(frame, &arrivals, 5900.0);
+            // What playout has to fall back by is whole pulls; the first frame is waited for before the target knows of it.
+            let most = 2 * pull.0 * (48 * longer_ms + pull.0 - 1).div_euclid(pull.0);
+            assert!(sink.made_up <= most, "{pull:?}, {longer_ms} ms: {} made up", sink.made_up);
+        }
+    }
+}
+
+#[test]
 fn after_a_stall_playout_is_back_at_its_target_within_two_seconds() {
     let frame = Samples::from_ms(20);
     let mut arrivals = steady(frame, 400);

@@ -70,8 +70,6 @@ pub(crate) struct Sound {
     scratch: Box<[f32]>,
     /// Media time up to which packets were decoded.
     stands: Option<RtpTimestamp>,
-    /// Whether what is made up is to be undone in the codec when the frame comes after all.
-    rewinds: bool,
     /// Whether the codec remembers how it stood there: something was made up since.
     marked: bool,
     /// Samples made up one after the other up to now.
@@ -90,7 +88,6 @@ impl Sound {
             background: Background::default(),
             scratch: vec![0.0; MAX_PACKET_SAMPLES * channels].into(),
             stands: None,
-            rewinds: false,
             marked: false,
             run: 0,
             pause: false,
@@ -108,11 +105,6 @@ impl Sound {
 
     pub(crate) fn counts(&self) -> SoundCounts {
         self.counts
-    }
-
-    /// From here on what is made up is undone in the codec when the frame comes after all, or is not.
-    pub(crate) fn set_rewinds(&mut self, rewinds: bool) {
-        self.rewinds = rewinds;
     }
 
     /// Whether the end of the line is made up.
@@ -149,7 +141,7 @@ impl Sound {
     pub(crate) fn conceal(&mut self, samples: usize, quiet: bool) {
         let samples = samples.min(MAX_PACKET_SAMPLES);
         let (from, to) = (presence(self.run, quiet), presence(self.run + samples, quiet));
-        if self.run == 0 && !quiet && self.rewinds {
+        if self.run == 0 && !quiet {
             self.mark();
         }
         let out = &mut self.scratch[..samples * self.channels];
