@@ -33,6 +33,7 @@ use super::decision::{Decision, Steering, Unplayed};
 use super::pace::Pace;
 use super::seen::Seen;
 use super::target::{Target, TargetSettings};
+use super::timeline_watch::TimelineWatch;
 use super::window::RecentLeast;
 use super::{JitterStats, Packet, PayloadFormat, RtpTimestamp, Samples, red};
 
@@ -70,14 +71,6 @@ const JOINT: Samples = Samples::from_ms(3);
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
 const MAX_GIVEN_UP: i64 = 64;
-/// Packets on another timeline, one after the other, that make it the new one, and the time over which they come:
-/// one liar does not move playout, and a burst after a stall is not a new timeline.
-const FOREIGN_PACKETS: u32 = 3;
-/// See [`FOREIGN_PACKETS`].
-const FOREIGN_US: i64 = 40_000;
-/// How far apart delays on a new timeline may be to count as one.
-const FOREIGN_SPREAD_US: i64 = 50_000;
-
 /// The jitter buffer of one stream at a time. See the [module](self).
 #[derive(Debug, Clone)]
 pub struct JitterBuffer {
@@ -87,7 +80,7 @@ pub struct JitterBuffer {
     origin: Option<Origin>,
     pace: Pace,
     play: Play,
-    foreign: Option<Foreign>,
+    timeline: TimelineWatch,
     pull: Pull,
     /// The frame last handed out: its payload is borrowed by the decision.
     current: Option<Frame>,
@@ -151,14 +144,6 @@ enum Overdue {
     Joint,
 }
 
-/// Packets that came on another timeline.
-#[derive(Debug, Clone, Copy)]
-struct Foreign {
-    delay_us: i64,
-    since_us: i64,
-    packets: u32,
-}
-
 /// What the pulls of late looked like.
 #[derive(Debug, Clone, Default)]
 struct Pull {
@@ -185,7 +170,7 @@ impl JitterBuffer {
             origin: None,
             pace: Pace::default(),
             play: Play::Empty,
-            foreign: None,
+            timeline: TimelineWatch::default(),
             pull: Pull::default(),
             current: None,
             frame: Samples::from_ms(20),
@@ -208,13 +193,12 @@ impl JitterBuffer {
             self.restart(packet);
         }
         let delay_us = self.delay_us(packet.timestamp, packet.arrival);
-        if self.target.is_foreign(delay_us) {
-            if !self.on_foreign(delay_us, packet) {
-                self.stats.discarded += 1;
-                return;
-            }
+        if self.is_elsewhere(delay_us, packet.arrival) {
+            self.restart(packet);
+        } else if self.target.is_foreign(delay_us) {
+            self.stats.discarded += 1;
+            return;
         } else {
-            self.foreign = None;
             let true_us = self.true_us(packet.arrival);
             self.pace.observe(true_us, true_us - self.line_us(packet.timestamp));
             self.target.handle_arrival(delay_us, self.clock_us(packet.arrival));
@@ -297,21 +281,17 @@ impl JitterBuffer {
         self.origin.is_some_and(|origin| timestamp < origin.timestamp)
     }
 
-    /// A packet on another timeline. `true` when there have been enough of them and playout has moved over.
-    fn on_foreign(&mut self, delay_us: i64, packet: &Packet) -> bool {
-        let now_us = self.clock_us(packet.arrival);
-        let foreign = match self.foreign {
-            Some(seen) if (delay_us - seen.delay_us).abs() <= FOREIGN_SPREAD_US => {
-                Foreign { packets: seen.packets.saturating_add(1), ..seen }
-            }
-            _ => Foreign { delay_us, since_us: now_us, packets: 1 },
-        };
-        self.foreign = Some(foreign);
-        if foreign.packets < FOREIGN_PACKETS || now_us - foreign.since_us < FOREIGN_US {
-            return false;
+    /// Whether the stream goes on elsewhere in time, now that a packet came with `delay_us`.
+    fn is_elsewhere(&mut self, delay_us: i64, arrival: Instant) -> bool {
+        let now_us = self.clock_us(arrival);
+        if self.target.is_foreign(delay_us) {
+            self.timeline.on_foreign(delay_us, now_us)
+        } else if delay_us > self.target.ceiling_us() {
+            self.timeline.on_late(now_us)
+        } else {
+            self.timeline = TimelineWatch::default();
+            false
         }
-        self.restart(packet);
-        true
     }
 
     /// Begins a timeline with `packet`.
@@ -321,7 +301,7 @@ impl JitterBuffer {
         self.pace = Pace::default();
         self.buffer.clear();
         self.seen.clear();
-        self.foreign = None;
+        self.timeline = TimelineWatch::default();
         self.late_share = 0.0;
         let start_us = self.target.restart(0, START_DELAY_US);
         self.pull = Pull::default();

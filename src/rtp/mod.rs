@@ -32,6 +32,7 @@ mod seq;
 mod stalls;
 mod stats;
 mod target;
+mod timeline_watch;
 mod timestamp;
 mod toc;
 mod window;

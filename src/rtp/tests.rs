@@ -247,6 +247,22 @@ fn after_a_stall_playout_is_back_at_its_target_within_two_seconds() {
 }
 
 #[test]
+fn a_path_that_grows_longer_than_may_be_waited_for_is_followed_within_a_second() {
+    let frame = Samples::from_ms(10);
+    for longer_ms in [450.0, 600.0, 850.0, 1500.0] {
+        let mut arrivals = steady(frame, 900);
+        arrivals[300..].iter_mut().for_each(|arrival| arrival.1 += longer_ms);
+        let mut sink = Sink::new(Samples(480));
+        sink.run(frame, &arrivals, 8900.0);
+        let whole = |frame: &&(u64, f64, i64)| frame.1 >= 3000.0 + longer_ms && frame.2 == 0;
+        let heard = sink.played.iter().find(whole).expect("it is heard again");
+        assert!(heard.1 <= 4000.0 + longer_ms, "{longer_ms} ms longer: heard again at {} ms", heard.1);
+        let missing = (longer_ms + 1000.0) * 48.0;
+        assert!(sink.made_up as f64 <= missing, "{longer_ms} ms longer: {} made up", sink.made_up);
+    }
+}
+
+#[test]
 fn when_a_stall_is_over_the_delay_is_known_at_once() {
     let frame = Samples::from_ms(20);
     let mut arrivals = steady(frame, 400);

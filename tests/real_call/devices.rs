@@ -15,7 +15,7 @@ use super::sound_server::SoundServer;
 use super::wav;
 
 /// Calls in which speech must be recognised once: a busy machine starves a sound server too.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 8;
 
 /// Somebody who listens to a cable, until told to stop.
 struct Ear {
