@@ -14,8 +14,8 @@ const LIMIT: Duration = Duration::from_secs(3);
 const TAIL: Duration = Duration::from_secs(8);
 /// The delay by then: a frame, a pull, and what a quiet network needs.
 const TAIL_DELAY_MS: f64 = 40.0;
-/// What more it may be where something was repaired, which is waited for for a while yet, and with `robust`, which remembers jitter
-/// for longest.
+/// What more it may be where something was repaired, which is waited for for a while yet, and with `balanced` and `robust`, which
+/// wait for what came late once in all that they remember.
 const REMEMBERED_MS: f64 = 40.0;
 /// Packets of each kind that are ready to be sent.
 const POOL: usize = 50;
@@ -52,7 +52,7 @@ pub fn receiver(data: &[u8]) {
     assert_eq!(after.undecodable, before.undecodable);
     let delay_ms = tail.delay_ms.expect("and nothing of it is made up");
     let has_repairs = after.fec_used + after.red_used + after.dred_used > 0;
-    let remembers = has_repairs || config.latency == Latency::Robust;
+    let remembers = has_repairs || matches!(config.latency, Latency::Balanced | Latency::Robust);
     let most_ms = TAIL_DELAY_MS + if remembers { REMEMBERED_MS } else { 0.0 };
     assert!((-1.0..=most_ms).contains(&delay_ms), "and soon: {delay_ms} ms");
 }
