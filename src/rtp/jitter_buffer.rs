@@ -549,8 +549,8 @@ impl JitterBuffer {
         self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
     }
 
-    /// The lag beyond which a frame is not played. Behind what was made up it is less where pulls are short. A device takes much
-    /// at once, and a program that is not woken in time is late by more than that for every frame: they are played.
+    /// The lag beyond which a frame is not played. Behind what was made up it is less, but for a pull: what a device takes at once
+    /// is as late as its last sample.
     fn overdue_us(&self, head: Head) -> i64 {
         let overdue_us = self.target.overdue_us();
         if head.made_up.is_empty() {
