@@ -14,8 +14,8 @@ const LIMIT: Duration = Duration::from_secs(3);
 const TAIL: Duration = Duration::from_secs(8);
 /// The delay by then: a frame, a pull, and what a quiet network needs.
 const TAIL_DELAY_MS: f64 = 40.0;
-/// What more it may be where something was repaired, which is waited for for a while yet, and with `balanced` and `robust`, which
-/// wait for what came late once in all that they remember.
+/// What more it may be where something was repaired, which is waited for for a while yet. `balanced` and `robust` wait for what
+/// came late once in all that they remember, up to the greatest delay.
 const REMEMBERED_MS: f64 = 40.0;
 /// Packets of each kind that are ready to be sent.
 const POOL: usize = 50;
@@ -52,8 +52,11 @@ pub fn receiver(data: &[u8]) {
     assert_eq!(after.undecodable, before.undecodable);
     let delay_ms = tail.delay_ms.expect("and nothing of it is made up");
     let has_repairs = after.fec_used + after.red_used + after.dred_used > 0;
-    let remembers = has_repairs || matches!(config.latency, Latency::Balanced | Latency::Robust);
-    let most_ms = TAIL_DELAY_MS + if remembers { REMEMBERED_MS } else { 0.0 };
+    let most_ms = match config.latency {
+        Latency::Balanced | Latency::Robust => f64::from(config.max_delay_ms),
+        Latency::Ultra | Latency::Low if has_repairs => TAIL_DELAY_MS + REMEMBERED_MS,
+        Latency::Ultra | Latency::Low => TAIL_DELAY_MS,
+    };
     assert!((-1.0..=most_ms).contains(&delay_ms), "and soon: {delay_ms} ms");
 }
 

@@ -67,6 +67,8 @@ const MAX_RESTORED: i64 = 100;
 const LESSONS: usize = 4;
 /// What is made up has to reach so far for a joint with the sound behind it. It is made before the decoder moves on.
 const JOINT: Samples = Samples::from_ms(3);
+/// Playout is steered no nearer to the greatest delay than this.
+const BELOW_CEILING_US: i64 = 2_000;
 /// Longer than any pull.
 const FOREVER: Samples = Samples(i64::MAX / 4);
 /// Slots of one gap that are remembered as given up, for telling late packets from useless ones.
@@ -441,7 +443,9 @@ impl JitterBuffer {
             Some(quantum) => (Samples(-phase), quantum),
             None => (self.longest_pull(), Samples(1)),
         };
-        let slack = Samples::from_us(lag_us - self.target.us()) - phase;
+        // What lies above the ceiling is left out frame by frame, so nothing may be steered there for the sake of the pulls.
+        let most_us = self.target.ceiling_us() - phase.us() - BELOW_CEILING_US;
+        let slack = Samples::from_us(lag_us - self.target.us().min(most_us)) - phase;
         if slack < Samples::ZERO {
             return Steering { excess: slack };
         }
