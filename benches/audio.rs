@@ -4,7 +4,11 @@
 //! per cent of 10 ms on the loop's thread.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a bench reads a clock")]
 
-use std::{hint::black_box, sync::Arc, time::Instant};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use handset::audio::{
@@ -116,14 +120,16 @@ fn card(c: &mut Criterion) {
                 while input.read(&mut out) > 0 {}
             });
         });
-        let now = Instant::now();
+        let mut now = Instant::now();
         let (mut playing, mut output) =
             device::playback(format, Channels::Mono, Arc::new(|| {}), now).expect("the rate is a common one");
-        let (mut data, sound) = (vec![0i16; 480], voice(4800));
+        let (mut data, sound) = (vec![0i16; 480], voice(480));
         group.bench_function(BenchmarkId::new("written and played", name), |b| {
             b.iter(|| {
-                let wanted = output.wanted(now);
-                output.write(&sound[..wanted]);
+                now += Duration::from_secs(1) * 240 / rate_hz;
+                while output.poll_due(now).is_some() {
+                    output.write(&sound);
+                }
                 playing.on_data(&mut data, |sample| (sample * 32_767.0) as i16);
             });
         });

@@ -92,12 +92,14 @@ impl Ends {
         let mut asked = begun;
         let mut block = vec![0.0; 9600];
         while begun.elapsed() < longest {
-            let _ = self.woken.recv_timeout(Duration::from_millis(20));
+            let idle = Duration::from_millis(20);
+            let due = self.output.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+            let _ = self.woken.recv_timeout(due.unwrap_or(idle).min(idle));
             let now = Instant::now();
-            let wanted = self.output.wanted(now);
-            if wanted > 0 {
-                sound(&mut block[..wanted]);
-                self.output.write(&block[..wanted]);
+            while self.output.poll_due(now).is_some() {
+                let piece = 240 * self.channels.count();
+                sound(&mut block[..piece]);
+                self.output.write(&block[..piece]);
             }
             loop {
                 match self.input.read(&mut block) {

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use crate::audio::device::Output;
+use crate::audio::device::{Due, Output};
 use crate::audio::{Level, Receiver, ReceiverConfig, ReceiverStats, SearchTone};
 use crate::rtp::Packet;
 
 use super::engine::Reporter;
-use super::playout_clock::{MAX_PULL_SAMPLES, PlayoutClock, Pull, duration_of};
+use super::playout_clock::{MAX_PULL_SAMPLES, PlayoutClock, Pull};
 use super::uplink::device_event;
 use super::{PeerConfig, PeerError, PeerEvent};
+
+/// What a speaker gets at a time before anything has come, in samples per channel: 5 ms.
+const SILENCE_SAMPLES: usize = 240;
 
 pub(super) struct Downlink {
     output: Option<Output>,
@@ -79,16 +82,19 @@ impl Downlink {
         self.receiver.handle_packet(packet);
     }
 
-    /// When a paced output needs its next samples. A speaker wakes the loop itself.
+    /// When the output needs its next samples, by what is known. A speaker that takes some wakes the loop beside that.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.clock.as_ref().map(PlayoutClock::due)
+        match &self.output {
+            Some(Output::Device(output)) => output.deadline(),
+            Some(Output::Paced(_)) | None => self.clock.as_ref().map(PlayoutClock::due),
+        }
     }
 
     /// Renders everything that the output needs at `now`.
     pub(super) fn pump(&mut self, now: Instant, reporter: &mut Reporter) {
         match &self.output {
             Some(Output::Paced(_)) => self.render_pulls(now, reporter),
-            Some(Output::Device(_)) => self.render_wanted(now, reporter),
+            Some(Output::Device(_)) => self.render_due(now, reporter),
             None => {}
         }
         self.tell_events(now, reporter);
@@ -124,22 +130,29 @@ impl Downlink {
         }
     }
 
-    /// Refills a speaker to the depth that it wants.
-    fn render_wanted(&mut self, now: Instant, reporter: &mut Reporter) {
-        let Some(Output::Device(output)) = &mut self.output else { return };
-        let mut wanted = output.wanted(now);
-        let mut due = now;
-        while wanted > 0 {
-            let samples = wanted.min(self.buffer.len());
-            self.receiver.render(due, &mut self.buffer[..samples]);
+    /// Renders what a speaker is about to need.
+    fn render_due(&mut self, now: Instant, reporter: &mut Reporter) {
+        while let Some(Output::Device(output)) = &mut self.output
+            && let Some(due) = output.poll_due(now)
+        {
+            let samples = self.render_piece(due) * self.channels;
             self.on_rendered(samples, now, reporter);
-            self.search_tone.mix(&mut self.buffer[..samples]);
+            let out = &mut self.buffer[..samples];
+            self.search_tone.mix(out);
             if let Some(Output::Device(output)) = &mut self.output {
-                output.write(&self.buffer[..samples]);
+                output.write(out);
             }
-            wanted -= samples;
-            due += duration_of((samples / self.channels) as u64);
         }
+    }
+
+    /// Renders to the front of the buffer. Returns the samples per channel.
+    fn render_piece(&mut self, due: Due) -> usize {
+        if self.fed {
+            return self.receiver.render_overdue(due.since, due.overdue, &mut self.buffer);
+        }
+        // Nothing waits to be heard, so pieces need not be short.
+        self.receiver.render(due.since, &mut self.buffer[..SILENCE_SAMPLES * self.channels]);
+        SILENCE_SAMPLES
     }
 
     /// The first `samples` interleaved ones of the buffer are about to be heard.
@@ -173,7 +186,7 @@ impl Downlink {
     /// How long sound waits in the ring before the output (ms).
     pub(super) fn ring_ms(&self) -> f32 {
         match &self.output {
-            Some(Output::Device(output)) => output.queued().as_secs_f32() * 1000.0,
+            Some(Output::Device(output)) => output.delay().as_secs_f32() * 1000.0,
             Some(Output::Paced(_)) | None => 0.0,
         }
     }

@@ -6,7 +6,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    atomic::{
+        AtomicBool, AtomicU64, AtomicUsize,
+        Ordering::{Relaxed, Release},
+    },
 };
 
 use ringbuf::{
@@ -57,8 +60,8 @@ pub(super) struct Counters {
 impl Counters {
     fn on_callback(&self, frames: usize) {
         self.callbacks.fetch_add(1, Relaxed);
-        self.frames.fetch_add(frames as u64, Relaxed);
         self.largest.fetch_max(frames, Relaxed);
+        self.frames.fetch_add(frames as u64, Release);
     }
 }
 
@@ -142,6 +145,8 @@ impl PlaybackCallback {
     /// sample (which may lie beyond ±1.0), without allocating or blocking. Missing sound fades out.
     pub fn on_data<T: Copy>(&mut self, data: &mut [T], from_f32: impl Fn(f32) -> T) {
         let wanted = data.len() / self.device_channels;
+        // Before anything is taken: the other half reckons with the sum of what was taken and what is ready.
+        self.counters.on_callback(wanted);
         let there = (self.ring.occupied_len() / self.channels.count()).min(wanted);
         let silence = from_f32(0.0);
         let mut samples = self.ring.pop_iter();
@@ -162,7 +167,6 @@ impl PlaybackCallback {
                 [] => {}
             }
         }
-        self.counters.on_callback(wanted);
         self.primed |= there > 0;
         if self.primed {
             self.counters.lost_frames.fetch_add((wanted - there) as u64, Relaxed);

@@ -20,13 +20,14 @@
 
 mod callback;
 mod capture;
-mod depth;
+mod demand;
 mod ends;
 mod event;
 #[cfg(feature = "device")]
 mod hosts;
 mod link;
 mod live;
+mod margin;
 mod pace;
 mod paced;
 mod pcm_reader;
@@ -57,7 +58,7 @@ pub use hosts::{DeviceInfo, list};
 pub use live::LiveInput;
 pub use paced::{PacedOutput, PacedSource, SampleSink};
 pub use pipe::LiveWriter;
-pub use playback::{DeviceOutput, playback};
+pub use playback::{DeviceOutput, Due, playback};
 pub use spec::{SinkSpec, SourceSpec};
 pub use tone::{Silence, Tone};
 pub use urgency::make_urgent;
