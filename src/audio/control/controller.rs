@@ -13,8 +13,10 @@ const WORTH_OTHER_BITS: f64 = 0.004;
 const WORTH_ANOTHER_FRAME: f64 = 0.1;
 /// Least time between two changes of the frame length.
 const FRAME_HOLD: Duration = Duration::from_secs(3);
-/// Memory of the jitter, in reports.
-const JITTER_REPORTS: f64 = 4.0;
+/// Reports of whose jitter the middle one counts, and how many there have to be at the least.
+const JITTER_REPORTS: usize = 5;
+/// See [`JITTER_REPORTS`].
+const FIRST_JITTER_REPORTS: usize = 3;
 /// Memory of what Opus spends, in seconds: turns of speaking and listening are shorter.
 const SPENT_MEMORY_S: f64 = 60.0;
 /// Reports closer together than this say too little of rates.
@@ -41,6 +43,7 @@ pub struct Controller {
     abilities: Abilities,
     loss: LossEstimate,
     bottleneck: Bottleneck,
+    jitter: Jitter,
     path: Path,
     plan: Plan,
     frame_since: Option<Instant>,
@@ -75,6 +78,29 @@ impl Spent {
     }
 }
 
+/// The jitter of the last reports. A machine or a network that stands still for a moment raises it tenfold for a second and
+/// says nothing of the packets that follow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Jitter {
+    last_ms: [f64; JITTER_REPORTS],
+    reports: usize,
+}
+
+impl Jitter {
+    fn observe(&mut self, ms: f64) {
+        self.last_ms[self.reports % JITTER_REPORTS] = ms;
+        self.reports += 1;
+    }
+
+    /// That of the middle one, once there are enough.
+    fn usual_ms(&self) -> Option<f64> {
+        let known = self.reports.min(JITTER_REPORTS);
+        let mut sorted = self.last_ms;
+        sorted[..known].sort_by(f64::total_cmp);
+        (known >= FIRST_JITTER_REPORTS).then(|| sorted[(known - 1) / 2])
+    }
+}
+
 impl Controller {
     /// One that knows nothing of the path.
     pub fn new(policy: Policy, abilities: Abilities) -> Controller {
@@ -84,6 +110,7 @@ impl Controller {
             abilities,
             loss: LossEstimate::default(),
             bottleneck: Bottleneck::default(),
+            jitter: Jitter::default(),
             path,
             plan: Plan::best(&policy, &abilities, &path),
             frame_since: None,
@@ -119,6 +146,7 @@ impl Controller {
     pub fn start_over(&mut self) {
         self.loss.start_over();
         self.bottleneck = Bottleneck::default();
+        self.jitter = Jitter::default();
         self.path = Path::default();
         self.last_progress = None;
         self.last_rtt = None;
@@ -128,8 +156,8 @@ impl Controller {
     /// Takes a report in, and chooses anew.
     pub fn handle_report(&mut self, report: &ReceiverReport) {
         let covered = self.loss.handle_report(report);
-        let jitter_ms = report.jitter.as_secs_f64().min(2.0) * 1000.0;
-        self.path.jitter_ms += (jitter_ms - self.path.jitter_ms) / JITTER_REPORTS;
+        self.jitter.observe(report.jitter.as_secs_f64().min(2.0) * 1000.0);
+        self.path.jitter_ms = self.jitter.usual_ms().unwrap_or(self.path.jitter_ms);
         let rtt = self.round_trip(report);
         let Some(progress) = report.progress else { return };
         let before = *self.last_progress.get_or_insert((report.at, progress));
@@ -288,6 +316,21 @@ mod tests {
         let again = call(&mut controller, 120, 1e9, u64::MAX);
         let last = again.last().unwrap();
         assert_eq!((last.red_distance, last.dred_ms), (0, 0), "{last:?}");
+    }
+
+    #[test]
+    fn the_jitter_of_a_moment_is_none_and_that_of_seconds_is() {
+        let mut jitter = Jitter::default();
+        let mut usual = |ms: [f64; 8]| {
+            ms.map(|ms| {
+                jitter.observe(ms);
+                jitter.usual_ms()
+            })
+        };
+        let moment = usual([1.0, 1.0, 12.0, 9.0, 1.0, 2.0, 1.0, 30.0]);
+        let usual_ms = moment.map(|ms| ms.unwrap_or_default());
+        assert_eq!(usual_ms, [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+        assert_eq!(usual([20.0; 8])[2..], [Some(20.0); 6]);
     }
 
     #[test]
