@@ -1,9 +1,13 @@
 //! How much a path loses, and in how long bursts, from receiver reports alone.
 
+use std::time::Instant;
+
 use super::ReceiverReport;
 
 /// Packets over which losses are remembered: about ten seconds of 10 ms frames.
 const MEMORY_PACKETS: f64 = 1000.0;
+/// The same in seconds, for frames so long that so many packets take minutes.
+const MEMORY_S: f64 = 30.0;
 /// Packets over which a rise shows.
 const QUICK_PACKETS: f64 = 150.0;
 /// Lost packets that are as good as none known: a mean burst is told from its guess only beyond them.
@@ -24,7 +28,7 @@ const MAX_PACKETS: u64 = 4000;
 /// of the counts gives the length of the bursts.
 #[derive(Debug, Clone, Default)]
 pub struct LossEstimate {
-    last: Option<(u64, u64)>,
+    last: Option<Counts>,
     quick: Average,
     slow: Average,
     /// Sums of squared deviations of the counts, and of what they would be without bursts.
@@ -36,6 +40,14 @@ pub struct LossEstimate {
     is_fresh: bool,
 }
 
+/// What a report said, and when.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    at: Instant,
+    highest: u64,
+    lost: u64,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Average {
     lost: f64,
@@ -43,8 +55,9 @@ struct Average {
 }
 
 impl Average {
-    fn observe(&mut self, lost: f64, packets: f64, memory: f64) {
-        let kept = (-packets / memory).exp();
+    /// Takes packets in, after what was known has become older by `age` times the memory.
+    fn observe(&mut self, lost: f64, packets: f64, age: f64) {
+        let kept = (-age).exp();
         self.lost = self.lost * kept + lost;
         self.packets = self.packets * kept + packets;
     }
@@ -59,19 +72,22 @@ impl LossEstimate {
     /// Takes a report in. Returns how many packets it covers and how many of them were lost; `None` for the first and
     /// for one that does not go on from the one before it.
     pub fn handle_report(&mut self, report: &ReceiverReport) -> Option<(u64, u64)> {
-        let (highest, lost) = self.last.replace((report.highest, report.lost))?;
-        let packets = report.highest.checked_sub(highest).filter(|n| (1..=MAX_PACKETS).contains(n))?;
+        let counts = Counts { at: report.at, highest: report.highest, lost: report.lost };
+        let before = self.last.replace(counts)?;
+        let packets = report.highest.checked_sub(before.highest).filter(|n| (1..=MAX_PACKETS).contains(n))?;
         if std::mem::take(&mut self.is_fresh) {
             return None;
         }
         // Late packets and duplicates can lower the count (RFC 3550, section 6.4.1).
-        let lost = report.lost.saturating_sub(lost).min(packets);
+        let lost = report.lost.saturating_sub(before.lost).min(packets);
         let (n, k) = self.without_outage(packets as f64, lost as f64);
+        let seconds = report.at.saturating_duration_since(before.at).as_secs_f64();
+        let age = (n / MEMORY_PACKETS).max(seconds / MEMORY_S);
         let before = if self.slow.packets > 0.0 { self.slow.share(0.0) } else { k / n };
-        self.quick.observe(k, n, QUICK_PACKETS);
-        self.slow.observe(k, n, MEMORY_PACKETS);
+        self.quick.observe(k, n, n / QUICK_PACKETS);
+        self.slow.observe(k, n, age);
         let share = 0.5 * (before + self.slow.share(0.0));
-        let kept = (-n / (4.0 * MEMORY_PACKETS)).exp();
+        let kept = (-age / 4.0).exp();
         self.deviation = self.deviation * kept + (k - n * share).powi(2);
         self.expected = self.expected * kept + n * share * (1.0 - share);
         Some((packets, lost))
@@ -199,7 +215,7 @@ mod tests {
     fn what_was_lost_between_two_paths_says_nothing_of_the_new_one() {
         let mut estimate = estimate(0.2, 2.0, 30);
         estimate.start_over();
-        let lost = estimate.last.map_or(0, |(_, lost)| lost);
+        let lost = estimate.last.map_or(0, |counts| counts.lost);
         assert_eq!(estimate.handle_report(&report(3000, lost)), None, "nothing new is heard yet");
         assert_eq!(estimate.handle_report(&report(3300, lost + 250)), None);
         assert_eq!(estimate.handle_report(&report(3400, lost + 250)), Some((100, 0)));
@@ -223,5 +239,24 @@ mod tests {
         assert_eq!(estimate.handle_report(&liar(10, 5)), None);
         assert_eq!(estimate.handle_report(&liar(20, 3)), Some((10, 0)));
         assert!(estimate.share() <= 1.0);
+    }
+
+    #[test]
+    fn a_dead_zone_is_forgotten_in_long_frames_too() {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let at = Instant::now();
+        let mut estimate = LossEstimate::default();
+        // Sixteen packets a second: frames of 60 ms.
+        for second in 0..150u64 {
+            estimate.handle_report(&ReceiverReport {
+                at: at + Duration::from_secs(second),
+                highest: (second + 1) * 16,
+                lost: second.min(30) * 14,
+                jitter: Duration::ZERO,
+                rtt: None,
+                progress: None,
+            });
+        }
+        assert!(estimate.share() < 0.03, "{}", estimate.share());
     }
 }
