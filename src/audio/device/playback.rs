@@ -26,8 +26,8 @@ use crate::audio::{
     resample::{Quality, Resampler},
 };
 
-/// The callback that is reckoned with before the first one was seen: longer than most, since what lies ready too long is then not
-/// rendered on for as long.
+/// The callback that is reckoned with before the first one was seen: longer than most. What of it was too much is taken before
+/// more is rendered.
 const FIRST_CALLBACK: Duration = Duration::from_millis(20);
 
 /// An output whose device says when it wants sound: a speaker.
