@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use handset::audio::control::{self, Abilities, Plan, Policy};
 use handset::audio::trial::{Pull, Trial};
 use handset::audio::{FrameLength, Latency, Receiver, ReceiverConfig, RedSettings, Sender, SenderConfig};
-use handset::rtp::{Packet, RtpTimestamp, Samples, Seq};
+use handset::rtp::{Packet, RedHeader, RtpTimestamp, Samples, Seq};
 use handset::sim::{Link, LinkConfig, Loss};
 
 const PATH: Duration = Duration::from_millis(20);
@@ -69,7 +69,10 @@ impl Case {
     pub(crate) fn plan(&self, method: Method) -> Plan {
         let plain = Abilities::plain(&SenderConfig::default());
         let overhead_bytes = self.limits.overhead_bytes;
-        let all = Abilities { red: true, dred: true, overhead_bytes, ..plain };
+        // What is left of RTP's own header tells whether RED's are short too.
+        let are_short = overhead_bytes < Abilities::OVERHEAD_BYTES - Abilities::SHORT_TAG_SAVES;
+        let red_header = if are_short { RedHeader::Short } else { RedHeader::Whole };
+        let all = Abilities { red: true, dred: true, overhead_bytes, red_header, ..plain };
         let free = Policy {
             latency: self.limits.latency,
             frame: Some(FRAME),

@@ -63,7 +63,8 @@ pub struct AudioOffer {
     /// Whether packets of voice may be authenticated by 4 bytes in place of 16 or 10, if the other side says so too
     /// ([`SHORT_TAGS`](crate::sdp::SHORT_TAGS)).
     pub short_tags: bool,
-    /// Whether packets of voice may have headers of 3 bytes in place of RTP's 12, if the other side says so too
+    /// Whether packets of voice may have headers of 3 bytes in place of RTP's 12, and copies 2 in place of RED's 5, if the other
+    /// side says so too
     /// ([`SHORT_HEADERS`](crate::sdp::SHORT_HEADERS)).
     pub short_headers: bool,
 }

@@ -246,6 +246,11 @@ impl<N: Network> Pair<N> {
 
     /// Both sides talk for `duration`: a frame of `payload` every 10 ms each way.
     pub fn talk_for(&mut self, duration: Duration, payload: &[u8]) {
+        self.talk_in(PayloadFormat::Opus, duration, payload);
+    }
+
+    /// Sends packets of this format as [`Pair::talk_for`] does.
+    pub fn talk_in(&mut self, format: PayloadFormat, duration: Duration, payload: &[u8]) {
         let first = (self.elapsed().as_millis() / 10) as u64;
         for frame in 0..(duration.as_millis() / 10) as u64 {
             for party in [Party::Caller, Party::Callee] {
@@ -258,7 +263,7 @@ impl<N: Network> Pair<N> {
                     let starts_talk = frame == 0;
                     let frame = AudioFrame {
                         payload,
-                        format: PayloadFormat::Opus,
+                        format,
                         timestamp,
                         captured_at: now,
                         level_dbov: -30,

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -31,7 +32,8 @@ use super::{
 };
 use crate::ice::Credentials;
 use crate::ice::stun::Key;
-use crate::rtp;
+use crate::rtp::red::{MAX_REDUNDANT, RedError};
+use crate::rtp::{self, RedHeader, short_red};
 use crate::sdp::gate::Remote;
 
 /// Ids of the header extensions that we offer (RFC 8285 one-byte form: 1 to 14). No transport-wide
@@ -234,7 +236,10 @@ impl Transport {
             }
             Event::RtpPacket(packet) => {
                 self.on_capture_time(&packet);
-                Happening::Packet(self.on_packet(packet))
+                match self.on_packet(packet) {
+                    Ok(packet) => Happening::Packet(packet),
+                    Err(error) => return tracing::debug!(%error, "dropped a packet"),
+                }
             }
             Event::SenderFeedback(feedback) => {
                 let captured_us = unix_us(feedback.sender_info.ntp_time);
@@ -256,21 +261,33 @@ impl Transport {
         self.happenings.push_back(happening);
     }
 
-    fn on_packet(&mut self, packet: RtpPacket) -> rtp::Packet {
+    /// # Errors
+    /// RED whose short headers are none.
+    fn on_packet(&mut self, packet: RtpPacket) -> Result<rtp::Packet, RedError> {
         self.stats.packets_received += 1;
         self.stats.payload_bytes_received += packet.payload.len() as u64;
         let header = &packet.header;
         self.short_headers.heard(*header.ssrc, header.sequence_number, header.timestamp);
         let is_red = self.red_payload_type() == Some(packet.header.payload_type);
-        rtp::Packet {
+        let format = if is_red { rtp::PayloadFormat::Red } else { rtp::PayloadFormat::Opus };
+        Ok(rtp::Packet {
             ssrc: *packet.header.ssrc,
             seq: rtp::Seq(*packet.seq_no),
             timestamp: rtp::RtpTimestamp(packet.time.numer()),
             arrival: packet.timestamp,
             marker: packet.header.marker,
-            format: if is_red { rtp::PayloadFormat::Red } else { rtp::PayloadFormat::Opus },
-            payload: packet.payload,
-        }
+            format,
+            payload: self.whole_payload(format, packet.payload)?,
+        })
+    }
+
+    /// What arrived, with whole headers of RED.
+    fn whole_payload(&self, format: rtp::PayloadFormat, payload: Arc<[u8]>) -> Result<Arc<[u8]>, RedError> {
+        let short = self.short_header_types().filter(|_| format == rtp::PayloadFormat::Red);
+        let Some(PayloadTypes { opus, .. }) = short else { return Ok(payload) };
+        let mut whole = Vec::with_capacity(payload.len() + RedHeader::Whole.bytes(MAX_REDUNDANT as u8));
+        short_red::lengthen(&payload, opus, &mut whole)?;
+        Ok(whole.into())
     }
 
     fn on_capture_time(&mut self, packet: &RtpPacket) {
@@ -481,22 +498,33 @@ impl Transport {
         let Some((mid, payload_type)) = self.mid.zip(payload_type) else { return false };
         let abs_capture_time = self.capture_time(frame.captured_at.min(now), now);
         let audio_level = self.level(frame.level_dbov, now);
+        let payload = self.payload(&frame);
         let sequence = self.sent.next().into();
         let time = (frame.timestamp as u32).wrapping_add(self.timestamp_offset);
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
         let captured_at = frame.captured_at.min(now);
         let extensions = ExtensionValues { audio_level, abs_capture_time, ..Default::default() };
+        let bytes = payload.len();
         stream.write_rtp(
-            RtpWrite::new(payload_type, sequence, time, captured_at, frame.payload)
+            RtpWrite::new(payload_type, sequence, time, captured_at, payload)
                 .marker(frame.starts_talk)
                 .ext_vals(extensions),
         );
-        self.sent.on_sent(now, frame.payload.len());
+        self.sent.on_sent(now, bytes);
         self.stats.packets_sent += 1;
-        self.stats.payload_bytes_sent += frame.payload.len() as u64;
+        self.stats.payload_bytes_sent += bytes as u64;
         self.tick(now);
         true
+    }
+
+    /// What travels of a frame: where it is agreed, RED with short headers.
+    fn payload(&self, frame: &AudioFrame<'_>) -> Vec<u8> {
+        let short = self.short_header_types().filter(|_| frame.format == rtp::PayloadFormat::Red);
+        let Some(PayloadTypes { opus, .. }) = short else { return frame.payload.to_vec() };
+        let mut payload = Vec::with_capacity(frame.payload.len() + 1);
+        short_red::shorten(frame.payload, opus, &mut payload);
+        payload
     }
 
     /// How loud the packet at hand is, if it is to say so.

@@ -8,7 +8,7 @@ use crate::audio::device::{EndEvent, Input, SourceSpec};
 use crate::audio::{Bitrate, EncodedFrame, Error, Level, RedSettings, Sender, SenderConfig};
 use crate::call::Negotiated;
 use crate::ice::Carrier;
-use crate::rtp::ReceiverReport;
+use crate::rtp::{ReceiverReport, RedHeader};
 
 use super::engine::Reporter;
 use super::playout_clock::duration_of;
@@ -340,6 +340,7 @@ fn abilities(wanted: &SenderConfig, negotiated: &Negotiated) -> Abilities {
         red: negotiated.red,
         dred: negotiated.dred,
         overhead_bytes: Abilities::OVERHEAD_BYTES - saved,
+        red_header: if negotiated.short_headers { RedHeader::Short } else { RedHeader::Whole },
         ..Abilities::plain(wanted)
     }
 }

@@ -4,7 +4,7 @@
 //! arrival time, and decisions go out.
 //!
 //! - [`Seq`], [`RtpTimestamp`], [`Samples`]: counters that do not wrap, time in samples at 48 kHz;
-//! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload;
+//! - [`Packet`]: what the transport hands over; [`red`] and [`OpusPacketInfo`] read its payload, [`short_red`] makes it smaller;
 //! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
 //! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing;
 //! - [`SentLog`], [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path;
@@ -29,6 +29,7 @@ mod report;
 mod seen;
 mod sent;
 mod seq;
+pub mod short_red;
 mod stalls;
 mod stats;
 mod target;
@@ -49,6 +50,7 @@ pub use red_packer::{MAX_RED_COPIES, MAX_RED_DISTANCE, RedPacker};
 pub use report::ReceiverReport;
 pub use sent::{Progress, Sent, SentLog};
 pub use seq::{Seq, SeqExtender};
+pub use short_red::RedHeader;
 pub use stats::JitterStats;
 pub use target::TargetSettings;
 pub use timestamp::{CLOCK_HZ, RtpTimestamp, Samples, TimestampExtender};

@@ -92,16 +92,12 @@ impl RedPacker {
     pub fn clear(&mut self) {
         self.count = 0;
     }
-
-    /// Bytes that RED adds to a packet with so many copies, beside the copies themselves.
-    pub const fn header_bytes(copies: u8) -> usize {
-        1 + 4 * copies as usize
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::RedHeader;
 
     fn frame(n: u64) -> [u8; 3] {
         [n as u8, 1, 2]
@@ -184,6 +180,6 @@ mod tests {
         let fits = [7; MAX_BLOCK_BYTES];
         packer.pack(111, (1, 1), 960, &fits);
         let packed = packer.pack(111, (1, 1), 1440, &long).len();
-        assert_eq!(packed, MAX_BLOCK_BYTES + 1275 + RedPacker::header_bytes(1));
+        assert_eq!(packed, MAX_BLOCK_BYTES + 1275 + RedHeader::Whole.bytes(1));
     }
 }

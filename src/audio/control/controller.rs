@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Abilities, Path, Plan, Policy};
-use crate::rtp::{Bottleneck, Delivery, LossEstimate, Progress, ReceiverReport};
+use crate::rtp::{Bottleneck, Delivery, LossEstimate, Progress, ReceiverReport, RedHeader};
 
 /// A plan gives way to one whose expected score is greater by this.
 const WORTH_A_CHANGE: f64 = 0.04;
@@ -66,7 +66,8 @@ impl Spent {
         let copies = 1.0 + f64::from(plan.red_copies);
         let kept = (-seconds / SPENT_MEMORY_S).exp();
         self.told = self.told * kept + copies * f64::from(plan.bitrate.bps()) * seconds;
-        self.spent = self.spent * kept + payload_bytes as f64 * 8.0;
+        let voice = payload_bytes.saturating_sub(RedHeader::Whole.bytes(plan.red_copies));
+        self.spent = self.spent * kept + voice as f64 * 8.0;
     }
 
     /// In thousandths, where so many bits a second are told.
@@ -132,7 +133,7 @@ impl Controller {
         self.plan = Plan::best(&self.policy, &self.abilities, &self.path);
     }
 
-    /// A packet with so many bytes of payload was sent.
+    /// A packet with so many bytes of payload was sent, as [`Sender`](crate::audio::Sender) made it.
     pub fn on_sent(&mut self, payload_bytes: usize) {
         self.spent.on_packet(&self.plan, payload_bytes);
     }
@@ -371,6 +372,21 @@ mod tests {
         let bps = sent.wire_bits(abilities.overhead_bytes) / 60.0;
         assert!(controller.plan().bitrate.bps() > first, "{first}");
         assert!((62_000.0..=64_000.0).contains(&bps), "{bps}");
+    }
+
+    #[test]
+    fn what_headers_of_copies_take_is_not_held_against_the_voice() {
+        let abilities =
+            Abilities { overhead_bytes: 35, red: true, ..Abilities::plain(&SenderConfig::default()) };
+        let policy = Policy { frame: Some(FrameLength::Ms10), red_distance: Some(1), ..Policy::default() };
+        let mut controller = Controller::new(policy, abilities);
+        for _ in 0..60 * 100 {
+            // Opus spends what it is told to.
+            let copies = 2 * controller.plan().bitrate.bps() as usize / 800;
+            controller.on_sent(RedHeader::Whole.bytes(1) + copies);
+        }
+        let told = controller.spent.permille(f64::from(controller.plan().bitrate.bps()));
+        assert!((980..1030).contains(&told), "{told}");
     }
 
     #[test]

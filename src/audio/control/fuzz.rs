@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Abilities, Controller, Plan, Policy};
 use crate::audio::{Bitrate, FrameLength, Latency, SenderConfig};
 use crate::rtp::{
-    LEAST_BPS, MAX_RED_COPIES, MAX_RED_DISTANCE, Progress, ReceiverReport, RedPacker, Samples, Sent, SentLog,
+    LEAST_BPS, MAX_RED_COPIES, MAX_RED_DISTANCE, Progress, ReceiverReport, RedHeader, Samples, Sent, SentLog,
 };
 
 /// Of a script: each step is a choice among thousands of plans.
@@ -157,7 +157,7 @@ impl Scene {
     fn second(&mut self, lost: u64, rtt: Duration, jitter: Duration) {
         let plan = self.controller.plan();
         let packets = 48_000 / plan.frame.samples() as u64;
-        let header = if plan.red_copies > 0 { RedPacker::header_bytes(plan.red_copies) } else { 0 };
+        let header = RedHeader::Whole.bytes(plan.red_copies);
         let payload =
             header + (1 + usize::from(plan.red_copies)) * plan.bitrate.bps() as usize / 8 / packets as usize;
         for packet in 0..packets {

@@ -4,7 +4,7 @@ use super::Policy;
 use super::quality::{self, Repair};
 use crate::audio::{Bitrate, Channels, FrameLength, Latency, Mode, SenderConfig};
 use crate::rtp::red::MAX_OFFSET;
-use crate::rtp::{MAX_RED_DISTANCE, RedPacker};
+use crate::rtp::{MAX_RED_DISTANCE, RedHeader};
 
 /// Everything about what is sent that the network has a say in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Abilities {
     pub dred: bool,
     /// Bytes on the wire around each Opus packet: IP, UDP, RTP, SRTP.
     pub overhead_bytes: u16,
+    /// How headers of RED travel.
+    pub red_header: RedHeader,
     /// What Opus spends of what it is told to, in thousandths.
     pub spent_permille: u16,
     /// Channels that are coded.
@@ -68,6 +70,7 @@ impl Abilities {
             red: false,
             dred: false,
             overhead_bytes: Self::OVERHEAD_BYTES,
+            red_header: RedHeader::Whole,
             spent_permille: Self::SPENT_AT_FIRST_PERMILLE,
             channels: config.channels,
             mode: config.mode,
@@ -131,7 +134,7 @@ impl Plan {
     pub fn wire_bps(&self, abilities: &Abilities) -> f64 {
         let packets = 48_000.0 / self.frame.samples() as f64;
         let copies = 1.0 + f64::from(self.red_copies);
-        let header = if self.red_copies > 0 { RedPacker::header_bytes(self.red_copies) as f64 } else { 0.0 };
+        let header = abilities.red_header.bytes(self.red_copies) as f64;
         copies * spent(abilities) * f64::from(self.bitrate.bps())
             + packets * 8.0 * (f64::from(abilities.overhead_bytes) + header)
             + EXTENSIONS_BPS
@@ -394,6 +397,11 @@ mod tests {
         Abilities { red: true, dred: true, ..Abilities::plain(&SenderConfig::default()) }
     }
 
+    /// What two of us leave out: with short headers and tags.
+    fn ours() -> Abilities {
+        Abilities { overhead_bytes: 35, red_header: RedHeader::Short, ..able() }
+    }
+
     fn lossy(lost: f64, burst: f64) -> Path {
         Path { lost, burst, ..Path::default() }
     }
@@ -503,19 +511,20 @@ mod tests {
     #[test]
     fn losses_of_short_frames_are_answered_with_copies_where_there_are_bits_for_them() {
         let policy = Policy { frame: Some(FrameLength::Ms10), ..Policy::default() };
-        let plan = |overhead_bytes| {
-            let abilities = Abilities { overhead_bytes, spent_permille: 930, ..able() };
-            Plan::best(&policy, &abilities, &lossy(0.1, 1.1))
+        let answer = |abilities| {
+            let abilities = Abilities { spent_permille: 930, ..abilities };
+            let plan = Plan::best(&policy, &abilities, &lossy(0.1, 1.1));
+            (plan.red_distance, plan.fec)
         };
         // With short headers and tags, with tags alone.
-        assert_eq!((plan(35).red_distance, plan(35).fec), (1, false));
-        assert_eq!((plan(44).red_distance, plan(44).fec), (0, true));
+        assert_eq!(answer(ours()), (1, false));
+        assert_eq!(answer(Abilities { overhead_bytes: 44, ..able() }), (0, true));
     }
 
     #[test]
     fn bursts_of_losses_in_short_frames_are_answered_with_what_is_in_the_next_packet() {
         // By PESQ that is worth 0.1 to 0.5, and R 2 to 10; copies take too many of the bits.
-        let abilities = Abilities { overhead_bytes: 35, spent_permille: 930, ..able() };
+        let abilities = Abilities { spent_permille: 930, ..ours() };
         for (lost, burst) in [(0.03, 2.0), (0.05, 2.0), (0.05, 4.0), (0.05, 5.0), (0.1, 4.0)] {
             let path = Path { jitter_ms: 0.2, ..lossy(lost, burst) };
             let plan = Plan::best(&Policy::default(), &abilities, &path);
@@ -525,7 +534,7 @@ mod tests {
 
     #[test]
     fn bursts_of_losses_do_not_make_low_delay_wait_for_copies_far_behind() {
-        let abilities = Abilities { overhead_bytes: 35, spent_permille: 930, ..able() };
+        let abilities = Abilities { spent_permille: 930, ..ours() };
         for (lost, burst) in [(0.05, 2.3), (0.08, 2.5), (0.1, 2.6)] {
             let plan = Plan::best(&Policy::default(), &abilities, &lossy(lost, burst));
             let wait_ms = plan.frame.ms() * f32::from(plan.red_distance * plan.red_copies);
@@ -538,7 +547,7 @@ mod tests {
         let frame = Some(FrameLength::Ms20);
         let copies = |latency, lost, burst| {
             let policy = Policy { latency, frame, ..Policy::default() };
-            let plan = Plan::best(&policy, &Abilities { overhead_bytes: 35, ..able() }, &lossy(lost, burst));
+            let plan = Plan::best(&policy, &ours(), &lossy(lost, burst));
             (plan.red_distance, plan.red_copies)
         };
         // By PESQ, which hears no delay, 4 is better than 3 and 6 better than 4 here.
@@ -553,8 +562,7 @@ mod tests {
     #[test]
     fn where_much_is_lost_each_frame_is_sent_three_times() {
         let policy = Policy { latency: Latency::Robust, frame: Some(FrameLength::Ms20), ..Policy::default() };
-        for overhead_bytes in [35, 50] {
-            let abilities = Abilities { overhead_bytes, ..able() };
+        for abilities in [ours(), Abilities { overhead_bytes: 50, ..able() }] {
             let copies = |lost, burst| Plan::best(&policy, &abilities, &lossy(lost, burst)).red_copies;
             // By PESQ that is worth up to 0.9 here; of a tenth one copy leaves too little for it to pay.
             for lost in [0.2, 0.3] {

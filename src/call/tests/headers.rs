@@ -1,6 +1,7 @@
 //! What packets carry around the voice.
 
 use super::*;
+use crate::rtp;
 
 const PAYLOAD: &[u8] = b"as long as an Opus packet may be";
 
@@ -52,6 +53,36 @@ fn where_one_side_leaves_out(leave_out: impl Fn(&mut AudioOffer), around: usize)
             config
         });
         most_packets_carry(around, Pair::new(scales(), caller, callee, began()));
+    }
+}
+
+#[test]
+fn a_copy_takes_two_bytes_beside_its_own_and_is_heard_as_it_was_sent() {
+    for is_short in [true, false] {
+        let [caller, callee] = [1, 2].map(|n| {
+            let mut config = config(certificate(), n);
+            config.audio.short_headers = is_short;
+            config
+        });
+        let mut red = Vec::new();
+        rtp::red::write(111, &[(rtp::Samples(480), b"this one before")], b"and this", &mut red).unwrap();
+        let mut pair = Pair::new(scales(), caller, callee, began());
+        pair.call();
+        assert!(pair.run_until_both(SECOND, "connected"));
+        pair.talk_in(rtp::PayloadFormat::Red, 4 * SECOND, &red);
+        pair.run_for(100 * MS);
+        let least = *pair.network.sizes.iter().min().unwrap();
+        assert_eq!(least, if is_short { 3 + red.len() - 3 + 4 } else { 12 + red.len() + 4 });
+        let heard = pair.end(Party::Callee).events.drain(..).filter_map(|(_, event)| match event {
+            CallEvent::Audio(packet) => Some(packet),
+            _ => None,
+        });
+        let heard: Vec<_> = heard.collect();
+        assert_eq!(heard.len(), 400);
+        assert!(
+            heard.iter().all(|p| p.format == rtp::PayloadFormat::Red && *p.payload == *red),
+            "{is_short}"
+        );
     }
 }
 

@@ -137,7 +137,7 @@ pub struct PeerArgs {
     /// Authenticate each packet by 10 or 16 bytes also where the other side would take 4
     #[arg(long, help_heading = "Audio")]
     pub no_short_tags: bool,
-    /// Send whole headers of RTP, as captures show them, also where the other side would take 3 bytes
+    /// Send whole headers of RTP and RED, as captures show them, also where the other side would take shorter ones
     #[arg(long, help_heading = "Audio")]
     pub no_short_headers: bool,
     /// When an input file or pipe ends [default: hangup with --direction send, else silence]

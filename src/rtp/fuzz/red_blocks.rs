@@ -1,11 +1,14 @@
 //! RFC 2198 both ways.
 
-use crate::rtp::Samples;
 use crate::rtp::red::{self as format, MAX_BLOCK_BYTES, MAX_OFFSET, MAX_REDUNDANT, RedBlock, RedError};
+use crate::rtp::{Samples, short_red};
 
 /// Any bytes as a RED payload: what is read lies in the payload, one block behind the other to its very end, and
-/// writes to the same bytes where all its blocks are of one type.
+/// writes to the same bytes where all its blocks are of one type. With short headers they travel as they are, and as
+/// short headers they are read or refused.
 pub fn red(data: &[u8]) {
+    travel(data);
+    arrive(data);
     let blocks = match format::parse(data) {
         Ok(blocks) => blocks,
         Err(error) => return assert!(!error.to_string().is_empty()),
@@ -22,6 +25,30 @@ pub fn red(data: &[u8]) {
     }
     assert_eq!(end, data.len(), "the primary takes what is left");
     rewrite(data, blocks.redundant(), primary);
+}
+
+/// Made short and whole again, any bytes are what they were.
+fn travel(data: &[u8]) {
+    let payload_type = data.first().map_or(111, |first| first & 0x7f);
+    let (mut short, mut whole) = (b"before".to_vec(), b"before".to_vec());
+    short_red::shorten(data, payload_type, &mut short);
+    assert!(short.len() <= b"before".len() + data.len() + 1, "a byte more at the most");
+    short_red::lengthen(&short[b"before".len()..], payload_type, &mut whole).expect("what we write, we read");
+    assert_eq!(whole, [b"before", data].concat());
+}
+
+/// What claims to be short is made whole, and is then as long as its blocks, or it is refused without a trace.
+fn arrive(data: &[u8]) {
+    let mut whole = b"before".to_vec();
+    match short_red::lengthen(data, 111, &mut whole) {
+        Ok(()) if data[0] == 0 => assert_eq!(whole[6..], data[1..]),
+        Ok(()) => {
+            let blocks = format::parse(&whole[6..]).expect("what we make whole, we read");
+            assert!((1..=MAX_REDUNDANT).contains(&blocks.redundant().len()));
+            assert_eq!(whole.len() - 6, data.len() + 2 * blocks.redundant().len() + 1);
+        }
+        Err(error) => assert_eq!(whole, b"before", "{error}: and nothing was written"),
+    }
 }
 
 fn rewrite(data: &[u8], redundant: &[RedBlock], primary: &RedBlock) {
