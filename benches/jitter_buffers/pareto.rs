@@ -13,11 +13,11 @@ use crate::{neteq, networks, setting, voice, workers};
 
 /// What a percent is worth in milliseconds, and how long arrivals are remembered: points of our range.
 const PRICES: [(f32, f32); 6] =
-    [(1.0, 1000.0), (5.0, 2000.0), (12.0, 3000.0), (30.0, 6000.0), (80.0, 10_000.0), (300.0, 20_000.0)];
+    [(1.0, 1000.0), (5.0, 500.0), (12.0, 3000.0), (30.0, 6000.0), (80.0, 10_000.0), (300.0, 20_000.0)];
 /// With a least delay, both are these.
 const PATIENT: (f32, f32) = (60.0, 8000.0);
 /// See [`PATIENT`].
-const OUR_LEAST_DELAYS_MS: [u32; 4] = [25, 40, 60, 100];
+const OUR_LEAST_DELAYS_MS: [u32; 4] = [25, 60, 100, 160];
 /// NetEq's default comes first.
 const QUANTILES: [f64; 6] = [0.95, 0.7, 0.8, 0.9, 0.97, 0.99];
 const LEAST_DELAYS_MS: [f64; 4] = [40.0, 80.0, 120.0, 200.0];
