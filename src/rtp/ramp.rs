@@ -17,8 +17,11 @@ const RISES: usize = 2;
 const LEAST_RISE_US: i64 = 15_000;
 /// Both halves of what is known must rise by so much: a route that changes is a step.
 const LEAST_HALF_US: i64 = 4_000;
-/// So far into the future the line is drawn: the time that it takes to slow down, and some for the waves.
-const AHEAD_US: i64 = 450_000;
+/// So far into the future the line is drawn: what is known is up to two windows old, and some for the waves.
+const AHEAD_US: i64 = 250_000;
+/// But no further up than this: most queues stop before, and to slow down for more and hurry back is heard more than the
+/// frames that it saves.
+const MOST_US: i64 = 20_000;
 /// Without a packet for this time all is forgotten.
 const GAP_US: i64 = 300_000;
 
@@ -75,8 +78,8 @@ impl Ramp {
         }
         let half_us = rise(0, HALF)?.min(rise(HALF, HALF)?);
         let is_ramp = rise_us >= LEAST_RISE_US && half_us >= LEAST_HALF_US;
-        let expected_us = self.least[0]? + rise_us * AHEAD_US / (SPAN as i64 * WINDOW_US);
-        is_ramp.then_some(expected_us)
+        let ahead_us = (rise_us * AHEAD_US / (SPAN as i64 * WINDOW_US)).min(MOST_US);
+        is_ramp.then_some(self.least[0]? + ahead_us)
     }
 }
 
@@ -104,9 +107,19 @@ mod tests {
         for (n, expected) in expected.iter().enumerate().take(250).skip(160) {
             let soon = (n as i64 - 100) * 800;
             let ahead = expected.expect("it rises") - soon;
-            assert!((20_000..36_000).contains(&ahead), "{n}: {ahead}");
+            assert!((4_000..=20_000).contains(&ahead), "{n}: {ahead}");
         }
         assert!(expected[290..].iter().all(Option::is_none), "it is full");
+    }
+
+    #[test]
+    fn nobody_hurries_far_ahead_of_a_queue_that_fills_at_once() {
+        let expected = expected((0..300).map(|n: i64| (n - 100).clamp(0, 100) * 2000));
+        let ahead = expected
+            .iter()
+            .enumerate()
+            .filter_map(|(n, expected)| expected.map(|us| us - (n as i64 - 100).clamp(0, 100) * 2000));
+        assert!(ahead.max().expect("it rises") <= 20_000);
     }
 
     #[test]
