@@ -16,12 +16,12 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod fuzz;
-mod idle_pairs;
 mod negotiation;
 mod nomination;
 pub mod pair;
 mod session;
 mod short_header;
+mod spare_checks;
 mod srtp;
 mod state;
 pub mod timing;

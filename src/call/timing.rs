@@ -11,8 +11,8 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Silence on the wire (no datagram at all) after which the path counts as lost.
 ///
-/// Audio comes every few milliseconds, or in DTX every 400 ms and more; reports come every second and connectivity
-/// checks every [`CHECK_INTERVAL`] in any case, so this is three of these missed. ICE's own consent
+/// Audio comes every few milliseconds, or in DTX every 400 ms and more; reports come every second, and connectivity
+/// checks every [`CHECK_INTERVAL`] once nothing else does, so this is two or three of these missed. ICE's own consent
 /// (RFC 7675) would take 15 s and more.
 pub const SILENCE_LIMIT: Duration = Duration::from_millis(2500);
 
@@ -23,6 +23,12 @@ pub const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The steady interval of connectivity checks on a pair; the answers to them are what proves a silent peer
 /// alive (RFC 7675 section 5.1 asks for 4 to 6 s on average, more often is allowed by section 5.1's minimum).
 pub const CHECK_INTERVAL: Duration = Duration::from_millis(800);
+
+/// The interval of checks on the pair in use while media comes over it (RFC 7675 section 5.1).
+pub const CONSENT_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Media that came so long ago still comes: a report is due each second.
+pub const MEDIA_LIMIT: Duration = Duration::from_millis(1200);
 
 /// The interval of checks on a pair that works but is not in use: often enough for any address translation, and for one
 /// to be lost.
@@ -41,3 +47,6 @@ pub const CHECK_PACE: Duration = Duration::from_millis(5);
 
 /// Interval of RTCP reports: round trip, loss and jitter are shown once a second.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A round trip that was reported so long ago is no longer news: one report may be lost.
+pub const REPORT_LIMIT: Duration = Duration::from_millis(2500);

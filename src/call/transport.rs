@@ -22,10 +22,10 @@ use str0m::rtp::{AbsCaptureTime, Extension, ExtensionMap, ExtensionValues, RtpPa
 use str0m::stats::{MediaEgressStats, PeerStats};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
-use super::idle_pairs::IdlePairs;
 use super::nomination::nominating;
 use super::session::{AudioFrame, Transmit};
 use super::short_header::{PayloadTypes, ShortHeaders};
+use super::spare_checks::{SpareChecks, Use};
 use super::{
     AudioOffer, CallConfig, CallError, CallStats, DtlsVersion, IceState, WallClock, description, dtls, srtp,
     timing,
@@ -94,12 +94,16 @@ pub(super) struct Transport {
     /// What checks on the other side are signed with.
     remote_key: Option<Key>,
     pair: Option<(SocketAddr, SocketAddr)>,
-    idle_pairs: IdlePairs,
+    spare_checks: SpareChecks,
+    /// When media, or a report on it, last came over the pair in use.
+    media_came: Option<Instant>,
     /// Where authenticated connectivity checks came from.
     checked: Vec<SocketAddr>,
     sent: rtp::SentLog,
     timestamp_offset: u32,
     stats: CallStats,
+    /// Round trip by the latest report on our packets, and when that came.
+    reported_rtt: Option<(Instant, Duration)>,
     /// Highest sequence number, losses and jitter of the latest report on our packets.
     reported: Option<(u64, u64, u32)>,
     /// When the latest report of the other side came, and what had been sent then.
@@ -142,13 +146,15 @@ impl Transport {
             ice: IceState::New,
             remote_key: None,
             pair: None,
-            idle_pairs: IdlePairs::default(),
+            spare_checks: SpareChecks::default(),
+            media_came: None,
             checked: Vec::new(),
             // The upper half is left free: a first number close to the wrap would let a lost packet
             // desynchronise the rollover counter (RFC 3711 section 3.3.1).
             sent: rtp::SentLog::new(u64::from(u16::from_be_bytes([s0, s1]) >> 1)),
             timestamp_offset: u32::from_be_bytes(t),
             stats: CallStats::default(),
+            reported_rtt: None,
             reported: None,
             report_came: None,
             wall_clock: call.wall_clock,
@@ -192,8 +198,8 @@ impl Transport {
             self.short_headers.shorten(&mut payload, types);
         }
         let (local, remote) = (datagram.source, datagram.destination);
-        if self.is_idle((local, remote)) && self.idle_pairs.is_too_often((local, remote), &payload, self.now)
-        {
+        let pair = self.sparsely_checked((local, remote));
+        if pair.is_some_and(|of| self.spare_checks.is_one((local, remote), &payload, of, self.now)) {
             return;
         }
         self.stats.bytes_sent += payload.len() as u64;
@@ -205,10 +211,15 @@ impl Transport {
         self.transmits.push_back(Transmit { source: local, destination: remote, payload });
     }
 
-    /// Whether another pair than this is in use.
-    fn is_idle(&self, ends: (SocketAddr, SocketAddr)) -> bool {
-        let connected = matches!(self.ice, IceState::Connected | IceState::Completed);
-        connected && self.pair.is_some_and(|pair| pair != ends)
+    /// What a pair is for, if it is for something that needs fewer checks than the agent makes.
+    fn sparsely_checked(&self, ends: (SocketAddr, SocketAddr)) -> Option<Use> {
+        let is_connected = matches!(self.ice, IceState::Connected | IceState::Completed);
+        let pair = self.pair.filter(|_| is_connected)?;
+        if pair != ends {
+            return Some(Use::Idle);
+        }
+        let since = self.now.saturating_duration_since(self.media_came?);
+        (since < timing::MEDIA_LIMIT).then_some(Use::Media)
     }
 
     /// While no pair is nominated, checks [nominate](super::nomination).
@@ -301,8 +312,11 @@ impl Transport {
     }
 
     fn on_peer_stats(&mut self, stats: &PeerStats) {
+        let is_fresh = |at: Instant| self.now.saturating_duration_since(at) <= timing::REPORT_LIMIT;
+        let reported = self.reported_rtt.filter(|(at, _)| is_fresh(*at)).map(|(_, rtt)| rtt);
         let pair = stats.selected_candidate_pair.as_ref();
-        self.stats.rtt = pair.and_then(|p| p.current_round_trip_time).or(self.stats.rtt);
+        let checked = || pair.and_then(|p| p.current_round_trip_time);
+        self.stats.rtt = reported.or_else(checked).or(self.stats.rtt);
     }
 
     /// These come after the peer's, so they show in the next second's event.
@@ -319,6 +333,7 @@ impl Transport {
         let highest = *remote.maximum_sequence_number;
         self.short_headers.confirm(highest as u16);
         let (at, sent) = self.report_came.unwrap_or((stats.timestamp, self.sent.total()));
+        self.reported_rtt = stats.rtt.map(|rtt| (at, rtt));
         self.happenings.push_back(Happening::Report(rtp::ReceiverReport {
             at,
             highest,
@@ -393,7 +408,7 @@ impl Transport {
         let restarted = api.local_ice_credentials() != *before;
         if restarted {
             api.set_local_ice_credentials(creds(credentials));
-            self.idle_pairs.clear();
+            self.spare_checks.clear();
         }
         restarted
     }
@@ -459,7 +474,13 @@ impl Transport {
         self.drain();
         // A datagram that breaks a rule is dropped; str0m closes itself when the harm is beyond that.
         match result {
-            Ok(()) => self.pair.is_none_or(|(_, remote)| remote == source),
+            Ok(()) => {
+                let shows_path = self.pair.is_none_or(|(_, remote)| remote == source);
+                if shows_path && is_media(payload) {
+                    self.media_came = Some(now);
+                }
+                shows_path
+            }
             Err(error) if self.rtc.is_alive() => {
                 tracing::debug!(%error, "dropped a datagram");
                 false
@@ -688,6 +709,11 @@ fn is_stun(datagram: &[u8]) -> bool {
 /// much of SRTCP is in the clear.
 fn is_report(datagram: &[u8]) -> bool {
     matches!(datagram, [first, 200 | 201, ..] if (128..192).contains(first))
+}
+
+/// RFC 7983 section 7: RTP or RTCP.
+fn is_media(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|byte| (128..192).contains(byte))
 }
 
 /// RFC 7983 section 7.

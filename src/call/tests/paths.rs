@@ -309,7 +309,26 @@ fn pairs_that_are_not_in_use_are_checked_seldom_and_stay_known_to_work() {
     pair.talk_for(10 * SECOND, b"speech");
     pair.network.from = Some(pair.now());
     pair.talk_for(20 * SECOND, b"speech");
-    // Sixteen pairs: the one in use 25 times a side, the others four times.
-    let most = 2 * (26 + 15 * 5);
-    assert!((2 * (25 + 15 * 3)..=most).contains(&pair.network.checks), "{}", pair.network.checks);
+    // Sixteen pairs: four times a side, or five.
+    assert!((2 * 16 * 3..=2 * 16 * 5).contains(&pair.network.checks), "{}", pair.network.checks);
+}
+
+#[test]
+fn the_pair_in_use_is_checked_seldom_while_media_comes_and_often_once_none_does() {
+    let mut pair = pair_on(Counting { steady: Steady::rtt(50 * MS), from: None, checks: 0 });
+    pair.call();
+    assert!(pair.run_until_both(SECOND, "connected"));
+    pair.talk_for(10 * SECOND, b"speech");
+    pair.network.from = Some(pair.now());
+    pair.talk_for(20 * SECOND, b"speech");
+    assert!((2 * 4..=2 * 5).contains(&pair.network.checks), "{}", pair.network.checks);
+    for party in BOTH {
+        assert_eq!(pair.state(party), Some(State::Connected));
+    }
+    // Nothing is heard of one side any more: the other asks.
+    pair.end(Party::Callee).dead = true;
+    pair.run_for(1500 * MS);
+    let before = pair.network.checks;
+    pair.talk_for(SECOND, b"speech");
+    assert!(pair.network.checks > before, "{before}");
 }
