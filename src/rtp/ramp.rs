@@ -17,11 +17,20 @@ const RISES: usize = 2;
 const LEAST_RISE_US: i64 = 15_000;
 /// Both halves of what is known must rise by so much: a route that changes is a step.
 const LEAST_HALF_US: i64 = 4_000;
-/// So far into the future the line is drawn: what is known is up to two windows old, and some for the waves.
-const AHEAD_US: i64 = 250_000;
-/// But no further up than this: most queues stop before, and to slow down for more and hurry back is heard more than the
-/// frames that it saves.
-const MOST_US: i64 = 20_000;
+/// So far into the future the line is drawn, and so far up at the most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    ahead_us: i64,
+    most_us: i64,
+}
+
+impl Reach {
+    /// What is known is up to two windows old, and some for the waves. Most queues stop soon: to slow down for more and hurry
+    /// back is heard more than the frames that it saves.
+    pub(super) const NEAR: Reach = Reach { ahead_us: 250_000, most_us: 20_000 };
+    /// The time that it takes to slow down: as few frames as can be are missed.
+    pub(super) const FAR: Reach = Reach { ahead_us: 450_000, most_us: i64::MAX };
+}
 /// Without a packet for this time all is forgotten.
 const GAP_US: i64 = 300_000;
 
@@ -31,7 +40,8 @@ pub(super) struct Ramp {
     /// The least delays of the last windows, the newest first.
     least: [Option<i64>; SPAN + RISES],
     window: Option<Window>,
-    expected_us: Option<i64>,
+    /// The least delay of the last window and the rise over a span, while it rises.
+    rise: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,15 +71,16 @@ impl Ramp {
         self.least.rotate_right(1);
         self.least[0] = Some(window.least_us);
         self.window = Some(fresh);
-        self.expected_us = self.expect();
+        self.rise = self.rise();
     }
 
     /// The delay that the fastest packets are about to have, while it rises.
-    pub(super) fn expected_us(&self) -> Option<i64> {
-        self.expected_us
+    pub(super) fn expected_us(&self, reach: Reach) -> Option<i64> {
+        let (least_us, rise_us) = self.rise?;
+        Some(least_us + (rise_us * reach.ahead_us / (SPAN as i64 * WINDOW_US)).min(reach.most_us))
     }
 
-    fn expect(&self) -> Option<i64> {
+    fn rise(&self) -> Option<(i64, i64)> {
         const HALF: usize = (SPAN + RISES) / 2;
         let rise = |from: usize, windows: usize| Some(self.least[from]? - self.least[from + windows]?);
         let mut rise_us = SPAN as i64 * WINDOW_US;
@@ -78,8 +89,7 @@ impl Ramp {
         }
         let half_us = rise(0, HALF)?.min(rise(HALF, HALF)?);
         let is_ramp = rise_us >= LEAST_RISE_US && half_us >= LEAST_HALF_US;
-        let ahead_us = (rise_us * AHEAD_US / (SPAN as i64 * WINDOW_US)).min(MOST_US);
-        is_ramp.then_some(self.least[0]? + ahead_us)
+        is_ramp.then_some((self.least[0]?, rise_us))
     }
 }
 
@@ -95,7 +105,7 @@ mod tests {
         for (n, delay_us) in delays_us.into_iter().enumerate() {
             latest_us = latest_us.max(n as i64 * 10_000 + delay_us);
             ramp.observe(latest_us - n as i64 * 10_000, latest_us);
-            expected.push(ramp.expected_us());
+            expected.push(ramp.expected_us(Reach::NEAR));
         }
         expected
     }
@@ -143,7 +153,7 @@ mod tests {
         let mut ramp = Ramp::default();
         for n in 0..20 {
             ramp.observe(n * 50_000, n * 1_000_000);
-            assert_eq!(ramp.expected_us(), None);
+            assert_eq!(ramp.expected_us(Reach::FAR), None);
         }
     }
 }

@@ -24,7 +24,7 @@
 
 use super::Samples;
 use super::histogram::{BIN_US, Histogram};
-use super::ramp::Ramp;
+use super::ramp::{Ramp, Reach};
 use super::stalls::Stalls;
 
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
@@ -163,7 +163,8 @@ impl Target {
             self.stalls.observe(delay_us - self.floor_us, usual - self.floor_us, frame_ms);
         }
         let asked = self.floor_us + self.stalls.asked_us().max(self.least_us());
-        let expected = self.ramp.expected_us().unwrap_or(asked);
+        let reach = if self.settings.catches_up { Reach::NEAR } else { Reach::FAR };
+        let expected = self.ramp.expected_us(reach).unwrap_or(asked);
         let wanted = (usual.max(asked).max(expected) + MARGIN_US).min(ceiling);
         let fall = (f64::from(frame_ms) * FALL_US_PER_SECOND as f64 / 1000.0) as i64;
         self.target_us = wanted.max((self.target_us - fall).min(ceiling));
