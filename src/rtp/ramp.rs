@@ -98,33 +98,35 @@ mod tests {
     use super::*;
 
     /// What is expected at the end of frames of 10 ms with these delays.
-    fn expected(delays_us: impl IntoIterator<Item = i64>) -> Vec<Option<i64>> {
+    fn expected(reach: Reach, delays_us: impl IntoIterator<Item = i64>) -> Vec<Option<i64>> {
         let mut ramp = Ramp::default();
         let mut expected = Vec::new();
         let mut latest_us = 0;
         for (n, delay_us) in delays_us.into_iter().enumerate() {
             latest_us = latest_us.max(n as i64 * 10_000 + delay_us);
             ramp.observe(latest_us - n as i64 * 10_000, latest_us);
-            expected.push(ramp.expected_us(Reach::NEAR));
+            expected.push(ramp.expected_us(reach));
         }
         expected
     }
 
     #[test]
     fn a_queue_that_fills_is_seen_ahead() {
-        let expected = expected((0..300).map(|n: i64| (n - 100).clamp(0, 150) * 800));
-        assert!(expected[..100].iter().all(Option::is_none));
-        for (n, expected) in expected.iter().enumerate().take(250).skip(160) {
-            let soon = (n as i64 - 100) * 800;
-            let ahead = expected.expect("it rises") - soon;
-            assert!((4_000..=20_000).contains(&ahead), "{n}: {ahead}");
+        for (reach, least_us, most_us) in [(Reach::NEAR, 4_000, 20_001), (Reach::FAR, 20_000, 36_000)] {
+            let expected = expected(reach, (0..300).map(|n: i64| (n - 100).clamp(0, 150) * 800));
+            assert!(expected[..100].iter().all(Option::is_none));
+            for (n, expected) in expected.iter().enumerate().take(250).skip(160) {
+                let soon = (n as i64 - 100) * 800;
+                let ahead = expected.expect("it rises") - soon;
+                assert!((least_us..most_us).contains(&ahead), "{n}: {ahead}");
+            }
+            assert!(expected[290..].iter().all(Option::is_none), "it is full");
         }
-        assert!(expected[290..].iter().all(Option::is_none), "it is full");
     }
 
     #[test]
     fn nobody_hurries_far_ahead_of_a_queue_that_fills_at_once() {
-        let expected = expected((0..300).map(|n: i64| (n - 100).clamp(0, 100) * 2000));
+        let expected = expected(Reach::NEAR, (0..300).map(|n: i64| (n - 100).clamp(0, 100) * 2000));
         let ahead = expected
             .iter()
             .enumerate()
@@ -135,15 +137,15 @@ mod tests {
     #[test]
     fn stalls_steps_and_jitter_are_no_queue() {
         let stall = |n: i64| if (100..130).contains(&n) { (130 - n) * 10_000 } else { 300 };
-        assert!(expected((0..300).map(stall)).iter().all(Option::is_none));
+        assert!(expected(Reach::FAR, (0..300).map(stall)).iter().all(Option::is_none));
         let step = |n: i64| if n < 100 { 300 } else { 40_300 };
-        assert!(expected((0..300).map(step)).iter().all(Option::is_none));
+        assert!(expected(Reach::FAR, (0..300).map(step)).iter().all(Option::is_none));
         let mut state = 1u64;
         let mut jitter = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as i64 % 40_000
         };
-        let seen = expected((0..3000).map(|_| jitter()));
+        let seen = expected(Reach::FAR, (0..3000).map(|_| jitter()));
         let above = seen.iter().flatten().filter(|us| **us > 40_000).count();
         assert!(above < 30, "seldom is what is expected beyond what was seen: {above} of 3000");
     }
