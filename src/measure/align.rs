@@ -32,6 +32,9 @@ const NEIGHBOURS: usize = 3;
 /// or later, which is at least 2.5 ms at any pitch of speech.
 const DOUBT_MS: f64 = 2.0;
 
+/// How far a part of a stretch may lie from where the whole fits best: as far as playout that hurries by 1 % gets.
+const GLIDE_MS: f64 = 2.0;
+
 /// A doubted stretch goes with its neighbours if it is this much as alike there as at the place that fits best.
 const ALMOST: f32 = 0.8;
 
@@ -58,7 +61,7 @@ pub struct Window {
     pub spoken_ms: f64,
     /// How much later it was heard.
     pub delay_ms: f64,
-    /// How alike it was: 1 is the same up to loudness.
+    /// How alike it was: 1 is the same up to loudness, and to a delay that changed a little on the way.
     pub similarity: f32,
 }
 
@@ -159,14 +162,16 @@ pub fn align(sent: &Recording, heard: &Recording, search: &Search) -> DelayTrack
     };
     let found: Vec<(usize, Window)> =
         spoken.iter().filter_map(|&start| near(start).map(|window| (start, window))).collect();
-    let reconsider = |index: usize| {
+    let mut reconsider = |index: usize| {
         let (start, window) = found[index];
         let Some(expected) = doubt(&found, index) else { return window };
         scan.find(&mut correlator, start, expected - DOUBT_MS, expected + DOUBT_MS)
             .filter(|other| other.similarity >= ALMOST * window.similarity)
             .unwrap_or(window)
     };
-    DelayTrack { windows: (0..found.len()).map(reconsider).collect() }
+    let settled: Vec<Window> = (0..found.len()).map(&mut reconsider).collect();
+    let followed = |(&(start, _), window)| scan.followed(&mut correlator, start, window);
+    DelayTrack { windows: found.iter().zip(settled).map(followed).collect() }
 }
 
 /// The delay of the neighbours, if they agree with each other and not with the stretch at `index`.
@@ -193,6 +198,8 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     const WINDOW: usize = (WINDOW_MS * BAND_HZ as f64 / 1e3) as usize;
+    /// Parts of a stretch that are compared each for itself.
+    const PART: usize = Self::WINDOW / 4;
     const HOP: usize = (HOP_MS * BAND_HZ as f64 / 1e3) as usize;
 
     /// Starts of the windows that hold speech and whose match, at the least possible delay, was still recorded.
@@ -225,6 +232,23 @@ impl Scan<'_> {
         let heard_ms = self.heard.at_ms(from.max(0) as f64 + peak.offset);
         let similarity = peak.similarity.max(0.0);
         Some(Window { spoken_ms: self.middle_ms(start), delay_ms: heard_ms - spoken_ms, similarity })
+    }
+
+    /// The same match, as alike as its parts are where each of them fits best: a jitter buffer that plays a little
+    /// faster moves a stretch by a millisecond or two against itself. Nobody hears that; the phase of a tone shows it.
+    fn followed(&self, correlator: &mut Correlator, start: usize, window: Window) -> Window {
+        let (mut common, mut power) = (0.0, 0.0);
+        for part in (start..start + Self::WINDOW).step_by(Self::PART) {
+            let spoken = &self.sent.samples[part..part + Self::PART];
+            let spoken_ms = self.sent.at_ms(part as f64);
+            let from = self.heard.index_at(spoken_ms + window.delay_ms - GLIDE_MS);
+            let to = self.heard.index_at(spoken_ms + window.delay_ms + GLIDE_MS) + Self::PART as isize;
+            let peak = correlator.best(self.heard.slice(from, to), spoken);
+            common += mean_square(spoken) * peak.map_or(0.0, |peak| peak.similarity.max(0.0));
+            power += mean_square(spoken);
+        }
+        let likeness = if power > 0.0 { common / power } else { 0.0 };
+        Window { similarity: window.similarity.max(likeness), ..window }
     }
 }
 

@@ -57,7 +57,7 @@ impl Similarity {
 
 #[cfg(test)]
 mod tests {
-    use super::super::voice::{speak, with_noise};
+    use super::super::voice::{speak, stretched, with_noise};
     use super::super::{Recording, Search, align};
 
     #[test]
@@ -75,6 +75,30 @@ mod tests {
             |amplitude| align(&sent, &with_noise(&sent, amplitude), &Search::default()).similarity().snr_db;
         assert!(snr(0.01) > snr(0.1) + 5.0);
         assert!(snr(0.1) > snr(1.0) + 5.0);
+    }
+
+    #[test]
+    fn speech_played_a_little_faster_or_slower_is_heard() {
+        let sent = speak(4.0, 48_000);
+        for factor in [0.994, 0.998, 1.002, 1.006] {
+            let search = Search { from_ms: -100.0, to_ms: 100.0 };
+            let similarity = align(&sent, &stretched(&sent, factor), &search).similarity();
+            assert!(similarity.heard_share() > 0.8, "{factor}: {similarity:?}");
+        }
+    }
+
+    #[test]
+    fn noise_and_speech_backwards_are_not_heard() {
+        let sent = speak(4.0, 48_000);
+        let with_samples =
+            |samples: Vec<f32>| Recording::new(samples, sent.rate_hz(), sent.start_ms() + 50.0);
+        let noise = with_noise(&with_samples(vec![0.0; sent.samples().len()]), 0.2);
+        let backwards = with_samples(sent.samples().iter().rev().copied().collect());
+        for heard in [noise, backwards] {
+            let search = Search { from_ms: -300.0, to_ms: 300.0 };
+            let similarity = align(&sent, &heard, &search).similarity();
+            assert!(similarity.heard_share() < 0.1 && similarity.mean < 0.4, "{similarity:?}");
+        }
     }
 
     #[test]
