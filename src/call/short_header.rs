@@ -141,7 +141,9 @@ impl ShortHeaders {
         let Some((&[first, second, time], rest)) = datagram.split_first_chunk::<SHORT_BYTES>() else {
             return Some(Cow::Borrowed(datagram));
         };
-        if !self.agreed || first & FIXED_MASK != FIXED {
+        // Feedback of RTCP has its format where short headers have theirs, and no 0 there (RFC 4585 section 6.1).
+        let is_short = first & FIXED_MASK == FIXED && second < 128;
+        if !self.agreed || !is_short {
             return Some(Cow::Borrowed(datagram));
         }
         let ((ssrc, place), types) = self.heard.as_ref().zip(types)?;
@@ -263,6 +265,15 @@ mod tests {
             if n % 7 != 0 {
                 receiver.heard(0x0908_0706, sequence, timestamp);
             }
+        }
+    }
+
+    #[test]
+    fn feedback_of_rtcp_is_no_short_header_whatever_its_format() {
+        let (_, receiver) = settled(500, 9_000);
+        for (format, kind) in (0..32).flat_map(|format| [(format, 205), (format, 206)]) {
+            let feedback = [PLAIN | format, kind, 0, 5, 1, 2, 3, 4, 0, 0, 0, 0, b'R', b'E', b'M', b'B'];
+            assert_eq!(receiver.lengthened(&feedback, Some(TYPES)).unwrap(), feedback.as_slice(), "{format}");
         }
     }
 
