@@ -553,14 +553,13 @@ impl JitterBuffer {
         self.pull.now_us + unplayed.real.us() - self.line_us(timestamp)
     }
 
-    /// The lag beyond which a frame is not played. Behind what was made up it is less, but for a pull: what a device takes at once
-    /// is as late as its last sample.
+    /// The lag beyond which a frame is not played. Behind what was made up it is less.
     fn overdue_us(&self, head: Head) -> i64 {
         let overdue_us = self.target.overdue_us();
         if head.made_up.is_empty() {
             return overdue_us;
         }
-        overdue_us.min(self.target.resumed_us() + self.longest_pull().us())
+        overdue_us.min(self.target.resumed_us(self.longest_pull().us()))
     }
 
     /// Frames that could only be played much later than is waited for are given up, as long as newer ones wait. The last of

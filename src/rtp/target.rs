@@ -48,9 +48,11 @@ const MARGIN_US: i64 = 700;
 const FALL_US_PER_SECOND: i64 = 60_000;
 /// How much later than the target a frame is still played where sound goes on.
 const LATE_US: i64 = 40_000;
-/// The same behind what was made up: by PESQ the change of tempo that it takes to be on time again costs more than what is
-/// left out.
-const RESUMED_LATE_US: i64 = 5_000;
+/// The same behind what was made up, where a pull takes `pull_us` at once and is as late as its last sample: less than that by
+/// this, ...
+const RESUMED_SOONER_US: i64 = 3_000;
+/// ... and no less than this. By PESQ the change of tempo that it takes to be on time again costs more than what is left out.
+const RESUMED_LATE_US: i64 = 2_000;
 
 /// Finds the delay with the least cost.
 #[derive(Debug, Clone)]
@@ -190,9 +192,9 @@ impl Target {
         self.later_by_us(LATE_US)
     }
 
-    /// The same of frames behind what was made up.
-    pub(super) fn resumed_us(&self) -> i64 {
-        self.later_by_us(RESUMED_LATE_US)
+    /// The same of frames behind what was made up, where so much is taken at once.
+    pub(super) fn resumed_us(&self, pull_us: i64) -> i64 {
+        self.later_by_us((pull_us - RESUMED_SOONER_US).max(RESUMED_LATE_US))
     }
 
     fn later_by_us(&self, later_us: i64) -> i64 {
