@@ -168,7 +168,7 @@ fn is_in_use(media_line: &str) -> bool {
 }
 
 fn is_ours(attribute: &str) -> bool {
-    matches!(attribute, sdp::SHORT_TAGS | sdp::SHORT_HEADERS)
+    matches!(attribute, sdp::SHORT_TAGS | sdp::SHORT_HEADERS | sdp::REMB)
 }
 
 fn is_direction(line: &str) -> bool {

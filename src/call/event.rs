@@ -37,6 +37,8 @@ pub enum CallEvent {
     Stats(CallStats),
     /// The other side reported on what we send: about once a second, or as often as it likes to.
     Report(rtp::ReceiverReport),
+    /// The other side saw that a queue fills, and what the path carries.
+    Estimate(Estimate),
     /// The other side said what time it is there.
     SenderClock(rtp::SenderClock),
     /// The other side hides an address behind a multicast-DNS name; find it out and hand it to
@@ -109,6 +111,15 @@ pub struct SelectedPair {
     pub local_kind: CandidateKind,
     /// How we came by `remote`.
     pub remote_kind: CandidateKind,
+}
+
+/// What the other side says that the path carries (REMB, draft-alvestrand-rmcat-remb).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// When it came.
+    pub at: Instant,
+    /// Bits a second of all that we send, headers of IPv4 and UDP included.
+    pub ipv4_bps: f64,
 }
 
 /// Which DTLS was agreed.

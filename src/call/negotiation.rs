@@ -319,6 +319,7 @@ impl Call {
         let ours = [
             (sdp::SHORT_TAGS, (offers && audio.short_tags) || self.transport.has_short_tags()),
             (sdp::SHORT_HEADERS, (offers && audio.short_headers) || self.transport.has_short_headers()),
+            (sdp::REMB, offers || self.transport.has_remb()),
         ];
         let ours: Vec<_> = ours.into_iter().filter(|(_, said)| *said).map(|(name, _)| name).collect();
         let text =

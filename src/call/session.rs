@@ -379,6 +379,7 @@ impl Call {
                 }
                 Happening::Stats(stats) => self.tell(CallEvent::Stats(stats)),
                 Happening::Report(report) => self.tell(CallEvent::Report(report)),
+                Happening::Estimate(estimate) => self.tell(CallEvent::Estimate(estimate)),
                 Happening::SenderClock(clock) => self.tell(CallEvent::SenderClock(clock)),
                 Happening::Closed => {
                     self.end(EndReason::HungUp(Side::Them), Some(HangupReason::Normal), now);

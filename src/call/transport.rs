@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use str0m::bwe::BweKind;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsVersion as Dtls;
 use str0m::crypto::dtls::ProtocolVersion;
@@ -22,7 +23,9 @@ use str0m::rtp::{AbsCaptureTime, Extension, ExtensionMap, ExtensionValues, RtpPa
 use str0m::stats::{MediaEgressStats, PeerStats};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
+use super::event::Estimate;
 use super::nomination::nominating;
+use super::remb::Remb;
 use super::session::{AudioFrame, Transmit};
 use super::short_header::{PayloadTypes, ShortHeaders};
 use super::spare_checks::{SpareChecks, Use};
@@ -76,6 +79,7 @@ pub(super) enum Happening {
     Packet(rtp::Packet),
     Stats(CallStats),
     Report(rtp::ReceiverReport),
+    Estimate(Estimate),
     SenderClock(rtp::SenderClock),
     /// The other side said goodbye in DTLS.
     Closed,
@@ -87,6 +91,7 @@ pub(super) struct Transport {
     rtc: Rtc,
     short_tags: dtls::ShortTags,
     short_headers: ShortHeaders,
+    remb: Remb,
     mid: Option<Mid>,
     now: Instant,
     deadline: Instant,
@@ -140,6 +145,7 @@ impl Transport {
             rtc: short_tags.given_to(|| config.build(now)),
             short_tags,
             short_headers: ShortHeaders::wanted(call.audio.short_headers),
+            remb: Remb::default(),
             mid: None,
             now,
             deadline: now,
@@ -265,6 +271,12 @@ impl Transport {
                 self.on_peer_stats(&stats);
                 Happening::Stats(self.stats)
             }
+            Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
+                match Remb::heard(estimate.as_f64(), self.now) {
+                    Some(estimate) => Happening::Estimate(estimate),
+                    None => return,
+                }
+            }
             Event::MediaEgressStats(stats) => return self.on_egress_stats(&stats),
             Event::Closed => Happening::Closed,
             _ => return,
@@ -279,12 +291,19 @@ impl Transport {
         self.stats.payload_bytes_received += packet.payload.len() as u64;
         let header = &packet.header;
         self.short_headers.heard(*header.ssrc, header.sequence_number, header.timestamp);
+        let (ssrc, timestamp) = (*header.ssrc, rtp::RtpTimestamp(packet.time.numer()));
+        if let Some(bps) = self.remb.on_packet(ssrc, timestamp, packet.timestamp) {
+            // It leaves with the drain under way, or the one behind it.
+            if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc.into()) {
+                stream.request_remb(bps.into());
+            }
+        }
         let is_red = self.red_payload_type() == Some(packet.header.payload_type);
         let format = if is_red { rtp::PayloadFormat::Red } else { rtp::PayloadFormat::Opus };
         Ok(rtp::Packet {
-            ssrc: *packet.header.ssrc,
+            ssrc,
             seq: rtp::Seq(*packet.seq_no),
-            timestamp: rtp::RtpTimestamp(packet.time.numer()),
+            timestamp,
             arrival: packet.timestamp,
             marker: packet.header.marker,
             format,
@@ -374,6 +393,7 @@ impl Transport {
         self.remote_key = Some(Key::short_term(&answer.ice_pwd));
         self.short_tags.agree(answer.short_tags);
         self.short_headers.agree(answer.short_headers);
+        self.remb.agree(answer.remb);
         let answer = SdpAnswer::from_sdp_string(&description::for_engine(answer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_answer(pending, answer);
@@ -393,6 +413,7 @@ impl Transport {
         self.remote_key = Some(Key::short_term(&offer.ice_pwd));
         self.short_tags.agree(offer.short_tags);
         self.short_headers.agree(offer.short_headers);
+        self.remb.agree(offer.remb);
         let offer = SdpOffer::from_sdp_string(&description::for_engine(offer)).map_err(unreadable)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let result = self.rtc.sdp_api().accept_offer(offer);
@@ -467,6 +488,7 @@ impl Transport {
             return false;
         }
         self.stats.bytes_received += payload.len() as u64;
+        self.remb.on_datagram(payload.len());
         if is_report(&whole) {
             self.report_came = Some((now, self.sent.total()));
         }
@@ -590,6 +612,11 @@ impl Transport {
     /// Whether both sides said that they take RTP with short headers.
     pub(super) fn has_short_headers(&self) -> bool {
         self.short_headers.are_agreed()
+    }
+
+    /// Whether the other side knows REMB, and we said so, too.
+    pub(super) fn has_remb(&self) -> bool {
+        self.remb.is_agreed()
     }
 
     /// What short headers stand for, where they are agreed.

@@ -226,6 +226,10 @@ impl Session {
                 let followed = self.uplink.handle_report(&report);
                 tell_refusal(followed, reporter);
             }
+            CallEvent::Estimate(estimate) => {
+                let followed = self.uplink.handle_estimate(&estimate);
+                tell_refusal(followed, reporter);
+            }
             CallEvent::UnresolvedHost { name } => {
                 if let Some(paths) = paths {
                     paths.resolve(name, Instant::now());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::audio::control::{Abilities, Controller, Plan};
 use crate::audio::device::{EndEvent, Input, SourceSpec};
 use crate::audio::{Bitrate, EncodedFrame, Error, Level, RedSettings, Sender, SenderConfig};
-use crate::call::Negotiated;
+use crate::call::{Estimate, Negotiated};
 use crate::ice::Carrier;
 use crate::rtp::{ReceiverReport, RedHeader};
 
@@ -137,6 +137,17 @@ impl Uplink {
     /// When Opus refuses; what was before then stays.
     pub(super) fn handle_report(&mut self, report: &ReceiverReport) -> Result<(), Error> {
         self.controller.handle_report(report);
+        self.follow_plan()
+    }
+
+    /// Follows what the other side says that the path carries.
+    ///
+    /// # Errors
+    /// When Opus refuses; what was before then stays.
+    pub(super) fn handle_estimate(&mut self, estimate: &Estimate) -> Result<(), Error> {
+        let packets = 48_000.0 / self.controller.plan().frame.samples() as f64;
+        let path_bps = 8.0 * packets * f64::from(self.path_bytes);
+        self.controller.handle_overuse(estimate.at, estimate.ipv4_bps + path_bps);
         self.follow_plan()
     }
 

@@ -27,10 +27,30 @@ const EMPTIES: f64 = 1.05;
 const SINKS: Duration = Duration::from_millis(20);
 /// Memory of how much the round trip varies, in reports.
 const VARIATION_REPORTS: u32 = 4;
-/// What is asked of a bottleneck, as a share of what it carried: the rest empties its queue.
-const BELOW: f64 = 0.85;
+/// What is asked of a bottleneck, as a share of what it carried, is the less the longer its queue, which the rest empties:
+/// this much less than all for each second of it, ...
+const BELOW_EACH_SECOND: f64 = 1.0;
+/// ... at the least and at the most.
+const BELOW: (f64, f64) = (0.81, 0.95);
+/// What is asked for the time of a trial: a queue is to be gone by it, however long it may be.
+const ON_TRIAL: f64 = 0.85;
 /// Time after a fall in which nothing rises.
 const HOLD: Duration = Duration::from_secs(5);
+/// What reports and checks take beside the packets.
+const BESIDE_BPS: f64 = 2_000.0;
+/// A queue has filled for so long when word of it comes.
+const SEEN_AFTER: Duration = Duration::from_millis(500);
+/// A queue is empty where the round trip is longer than the least one by no more than this: near what was too much nothing
+/// rises otherwise, ...
+const EMPTY: Duration = Duration::from_millis(25);
+/// ... and the one that a fall was for is gone where it is so long after it.
+const EMPTIED: Duration = Duration::from_millis(1500);
+/// Time after a fall in which the other side still sees what was sent before it.
+const ANSWER: Duration = Duration::from_millis(1200);
+/// Of a queue that goes on filling within this time of a fall ...
+const AGAIN: Duration = Duration::from_secs(4);
+/// ... less than this share of what came out before comes out now, where it is others who fill it.
+const SHARED: f64 = 0.92;
 /// Growth a second once the path is clear.
 const GROWTH: f64 = 1.04;
 /// The same far below the rate that was too much last, which a moment without any packet may have given.
@@ -38,16 +58,18 @@ const QUICK_GROWTH: f64 = 1.3;
 /// The same near that rate.
 const CAREFUL_GROWTH: f64 = 1.002;
 /// From this share of that rate on it is near.
-const NEAR: f64 = 0.9;
+const NEAR: f64 = 0.94;
 /// A limit of which less than this share is sent does not grow: that more would pass was not seen.
 const USED: f64 = 0.85;
 /// How long that rate is remembered.
 const MEMORY: Duration = Duration::from_secs(60);
 /// Loss from which a bottleneck without a queue is suspected.
 const SUSPECT_LOSS: f64 = 0.12;
-/// Reports with such a loss, one after the other, that are believed: a bottleneck loses all the time, and one burst of
-/// losses is a fifth of what a report covers.
+/// Reports with such a loss, one after the other, that are believed, if what they lost adds up to this: a bottleneck loses all
+/// the time, one burst of losses is a fifth of what a report covers, and of a path that loses a tenth by chance three reports
+/// in a row show more.
 const LOSSY_REPORTS: u32 = 3;
+const LOSSES: f64 = 0.65;
 /// Loss at a lower rate, or round trip above the least one, as a share of that before, below which the rate had to do with
 /// it. A bottleneck loses next to nothing of what it can carry.
 const LESS: f64 = 0.5;
@@ -58,6 +80,9 @@ const STANDING: Duration = Duration::from_millis(40);
 const STANDING_JITTER: u32 = 8;
 /// So many reports, one after the other.
 const STANDING_REPORTS: u32 = 5;
+/// What is sent on trial is less by so much of the share lost: a bottleneck then loses a fourth of that share or less, and
+/// where it is none little is spoilt meanwhile.
+const LESS_ON_TRIAL: f64 = 0.75;
 /// How long a lower rate is tried to see whether less is lost, or the round trip is shorter.
 const TRIAL: Duration = Duration::from_secs(6);
 /// The reports that come first in a trial are about what was sent before, and the queue that it left.
@@ -109,6 +134,9 @@ pub struct Bottleneck {
     trial: Option<Trial>,
     /// Of trials for losses, and of those for a standing queue: one kind in vain says nothing of the other.
     rests: [Rest; 2],
+    /// The queue that the other side saw fill last, and how long none is heeded.
+    overused: Option<Overused>,
+    overuse_rest: Rest,
     last: Option<Instant>,
 }
 
@@ -210,6 +238,14 @@ impl Rest {
     }
 }
 
+/// A queue that the other side saw fill.
+#[derive(Debug, Clone, Copy)]
+struct Overused {
+    at: Instant,
+    carried_bps: f64,
+    limit_before: Option<f64>,
+}
+
 /// What a bottleneck is suspected by: a share lost, or seconds of round trip above the least.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Sign {
@@ -298,9 +334,41 @@ impl Bottleneck {
         let carried = delivery.delivered_bps.min(delivery.sent_bps);
         let before = self.limit_bps.unwrap_or(f64::INFINITY).min(delivery.sent_bps);
         // What went into the queue was too much, but so is whatever is more than came out of it.
-        self.too_much = Some((carried.min(before), delivery.at));
-        self.limit_bps = Some((BELOW * carried.min(before)).max(LEAST_BPS));
-        self.held_until = Some(delivery.at + HOLD);
+        let queue_s = self.excess(delivery.rtt).as_secs_f64();
+        self.fall_below(carried.min(before), queue_s, delivery.at);
+    }
+
+    /// Takes in that the other side saw a queue fill at `at`: `carried_bps` came out of it, reports and checks included, while
+    /// `sent_bps` of packets went in.
+    pub fn handle_overuse(&mut self, at: Instant, carried_bps: f64, sent_bps: f64) {
+        let is_old_news = self.held_until.is_some_and(|until| at + HOLD < until + ANSWER);
+        if is_old_news || !self.overuse_rest.is_over(at) || !carried_bps.is_finite() {
+            return;
+        }
+        let carried_bps = carried_bps - BESIDE_BPS;
+        if BELOW.1 * carried_bps >= sent_bps {
+            return;
+        }
+        let told = self.overused.filter(|told| at.saturating_duration_since(told.at) < AGAIN);
+        if let Some(told) = told.filter(|told| carried_bps < SHARED * told.carried_bps) {
+            // The less is sent, the less gets through: others fill that queue.
+            (self.limit_bps, self.held_until, self.overused) = (told.limit_before, None, None);
+            self.overuse_rest.begin(at);
+            return;
+        }
+        let limit_before = told.map_or(self.limit_bps, |told| told.limit_before);
+        self.overused = Some(Overused { at, carried_bps, limit_before });
+        let queue_s = (sent_bps / carried_bps.max(LEAST_BPS) - 1.0).max(0.0) * SEEN_AFTER.as_secs_f64();
+        self.fall_below(carried_bps, queue_s, at);
+    }
+
+    /// Asks less of a path that carries so much, and has a queue of so many seconds.
+    fn fall_below(&mut self, carried_bps: f64, queue_s: f64, at: Instant) {
+        let share = (1.0 - BELOW_EACH_SECOND * queue_s).clamp(BELOW.0, BELOW.1);
+        self.too_much = Some((carried_bps, at));
+        let limit = share * carried_bps.min(self.limit_bps.unwrap_or(f64::INFINITY));
+        self.limit_bps = Some(limit.max(LEAST_BPS));
+        self.held_until = Some(at + HOLD);
         self.trial = None;
         self.queued = Queued::default();
         self.rising = Rising::default();
@@ -343,17 +411,22 @@ impl Bottleneck {
             }
             return self.trial.is_some();
         }
-        let suspicions =
-            [(Sign::Loss, self.lossy, LOSSY_REPORTS), (Sign::Standing, self.standing, STANDING_REPORTS)];
-        let suspicion = suspicions.into_iter().find(|(sign, seen, reports)| {
-            seen.reports >= *reports && self.rests[*sign as usize].is_over(delivery.at)
-        });
+        let is_lossy = self.lossy.reports >= LOSSY_REPORTS && self.lossy.sum >= LOSSES;
+        let is_long = self.standing.reports >= STANDING_REPORTS;
+        let suspicions = [(Sign::Loss, self.lossy, is_lossy), (Sign::Standing, self.standing, is_long)];
+        let suspicion = suspicions
+            .into_iter()
+            .find(|(sign, _, is_sure)| *is_sure && self.rests[*sign as usize].is_over(delivery.at));
         let Some((sign, seen, _)) = suspicion else { return false };
         let before = seen.value();
         let (since, limit_before, now) = (delivery.at, self.limit_bps, Mean::default());
         let carried_bps = delivery.delivered_bps.min(delivery.sent_bps);
         self.trial = Some(Trial { sign, since, before, now, limit_before, carried_bps });
-        self.limit_bps = Some((BELOW * carried_bps).max(LEAST_BPS));
+        let tried_bps = match sign {
+            Sign::Loss => (1.0 - LESS_ON_TRIAL * before) * delivery.sent_bps,
+            Sign::Standing => ON_TRIAL * carried_bps,
+        };
+        self.limit_bps = Some(tried_bps.max(LEAST_BPS));
         true
     }
 
@@ -366,15 +439,13 @@ impl Bottleneck {
             return;
         }
         self.rests[trial.sign as usize] = Rest::default();
-        if trial.sign == Sign::Loss && now >= SUSPECT_LOSS / 2.0 {
-            // The right way, but not yet far enough.
-            let (since, before) = (delivery.at, now);
-            self.trial = Some(Trial { since, before, now: Mean::default(), ..trial });
-            self.limit_bps = Some((BELOW * delivery.delivered_bps.min(delivery.sent_bps)).max(LEAST_BPS));
-        } else {
-            self.too_much = Some((trial.carried_bps, delivery.at));
-            self.held_until = Some(delivery.at + HOLD);
+        if trial.sign == Sign::Loss {
+            // As long as it loses, what comes through is what it carries.
+            let carried_bps = trial.carried_bps.min(delivery.delivered_bps);
+            self.limit_bps = Some((BELOW.1 * carried_bps).max(LEAST_BPS));
         }
+        self.too_much = Some((trial.carried_bps, delivery.at));
+        self.held_until = Some(delivery.at + HOLD);
     }
 
     /// How much longer than the least round trip this one is.
@@ -388,14 +459,27 @@ impl Bottleneck {
         self.least[1] = Some(self.least[1].map_or(rtt, |least| least.min(rtt)));
     }
 
+    /// What may be sent once the queue that a fall was for is gone, while nothing else rises.
+    fn room_after_fall(&self, delivery: &Delivery) -> Option<f64> {
+        let is_soon =
+            self.held_until.is_some_and(|until| delivery.at < until && delivery.at + HOLD >= until + EMPTIED);
+        let is_empty = delivery.rtt.is_some() && self.excess(delivery.rtt) < EMPTY;
+        self.too_much.filter(|_| is_soon && is_empty).map(|(bps, _)| NEAR * bps)
+    }
+
     fn rise(&mut self, delivery: &Delivery, seconds: f64, most_bps: f64) {
         let Some(limit) = self.limit_bps else { return };
         let now = delivery.at;
+        if let Some(bps) = self.room_after_fall(delivery) {
+            self.limit_bps = Some(limit.max(bps));
+            return;
+        }
         if delivery.sent_bps < USED * limit || self.held_until.is_some_and(|until| now < until) {
             return;
         }
         let too_much = self.too_much.filter(|(_, at)| now.saturating_duration_since(*at) < MEMORY);
         let growth = match too_much {
+            Some((bps, _)) if limit > NEAR * bps && self.excess(delivery.rtt) > EMPTY => 1.0,
             Some((bps, _)) if limit > NEAR * bps => CAREFUL_GROWTH,
             Some((bps, _)) if limit < 0.5 * bps => QUICK_GROWTH,
             _ => GROWTH,
@@ -461,6 +545,63 @@ mod tests {
         assert!(limits.iter().all(|&limit| limit > 0.8 * 60_500.0), "{limits:?}");
     }
 
+    /// Runs a path with a queue of half a second of which the other side says when it fills, in tenths of a second; gives
+    /// the limits and the queues (ms). `carried` is what the path carries of so much.
+    fn told(seconds: u64, carried: impl Fn(u64, f64) -> f64) -> Vec<(f64, f64)> {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let most = 62_000.0;
+        let mut bottleneck = Bottleneck::default();
+        bottleneck.handle_round_trip(Duration::from_millis(40));
+        let (mut queue_ms, mut rises) = (0.0, 0);
+        (1..=seconds * 10)
+            .map(|tenth| {
+                let at = start + Duration::from_millis(100 * tenth);
+                let sent = bottleneck.limit_bps().unwrap_or(most).min(most);
+                let carried = carried(tenth, sent);
+                let before: f64 = queue_ms;
+                queue_ms = (queue_ms + 100.0 * (sent - carried) / carried).clamp(0.0, 500.0);
+                rises = if queue_ms > before { rises + 1 } else { 0 };
+                if rises % 10 == 5 {
+                    bottleneck.handle_overuse(at, carried + BESIDE_BPS, sent);
+                }
+                if tenth % 10 == 0 {
+                    let delivery = Delivery {
+                        at,
+                        delivered_bps: if queue_ms > 0.0 { carried } else { sent },
+                        sent_bps: sent,
+                        lost: 0.0,
+                        rtt: Some(Duration::from_secs_f64((40.0 + queue_ms) / 1000.0)),
+                        jitter: Duration::from_millis(2),
+                    };
+                    bottleneck.handle_delivery(&delivery, most);
+                }
+                (bottleneck.limit_bps().unwrap_or(most), queue_ms)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_queue_that_the_other_side_sees_fill_is_gone_within_three_seconds_and_the_path_made_use_of() {
+        for capacity in [60_000.0, 56_000.0, 48_000.0, 40_000.0, 32_000.0] {
+            let path = told(60, |_, _| capacity);
+            let longest = path.iter().map(|(_, queue_ms)| *queue_ms).fold(0.0, f64::max);
+            assert!(longest < 60.0 + 600.0 * (62_000.0 / capacity - 1.0), "{capacity}: {longest}");
+            assert!(path[35..].iter().all(|(_, queue_ms)| *queue_ms < 50.0), "{capacity}: {path:?}");
+            let later = path[70..].iter().map(|(limit, _)| *limit);
+            let mean = later.clone().sum::<f64>() / later.len() as f64;
+            assert!((0.93..1.02).contains(&(mean / capacity)), "{capacity}: {mean}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_others_fill_takes_nothing_for_long() {
+        // What gets through is a share of what is sent; four seconds in each twenty.
+        let path = told(200, |tenth, sent| if tenth % 200 < 40 { 0.965 * sent } else { 1e6 });
+        let low = path.iter().filter(|(limit, _)| *limit < 56_000.0).count();
+        assert!(low < path.len() / 20, "{low} of {}: {path:?}", path.len());
+    }
+
     #[test]
     fn a_limit_that_is_not_made_use_of_does_not_grow() {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
@@ -495,6 +636,24 @@ mod tests {
     fn a_narrow_path_without_a_queue_is_found_by_sending_less() {
         let limits = run(40_000.0, 5.0, 0.0, 40);
         assert!(limits[10] < 40_000.0, "{limits:?}");
+    }
+
+    #[test]
+    fn what_is_lost_by_chance_is_hardly_ever_taken_for_a_bottleneck_and_costs_little_then() {
+        for (lost, at_most) in [(0.05, 0.0), (0.1, 0.02), (0.15, 0.2), (0.2, 0.2)] {
+            let (mut seconds, mut limited) = (0, 0);
+            for seed in 0..50 {
+                // Of a hundred packets a second.
+                let mut random = crate::sim::Random::new(seed, 1);
+                let mut count = || (0..100).filter(|_| random.unit() < lost).count() as f64 / 100.0;
+                let limits = reports(120, |_| (count(), 40.0));
+                let low: Vec<f64> = limits.into_iter().flatten().collect();
+                assert!(low.iter().all(|&bps| bps > 0.75 * 64_000.0), "{lost}: {low:?}");
+                (seconds, limited) = (seconds + 120, limited + low.len());
+            }
+            let share = limited as f64 / f64::from(seconds);
+            assert!(share <= at_most, "{lost}: limited for {share:.3} of the time");
+        }
     }
 
     /// One report a second with what `what` says of its loss and round trip (ms); gives the limits.

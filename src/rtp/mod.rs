@@ -8,6 +8,7 @@
 //! - [`AudioLevel`], [`AbsCaptureTime`]: the data of two header extensions;
 //! - [`JitterBuffer`]: when each frame is played, and what in the place of one that is missing;
 //! - [`SentLog`], [`ReceiverReport`], [`LossEstimate`], [`Bottleneck`]: what a sender learns of its path;
+//! - [`Overuse`]: what a receiver sees of a queue that fills;
 //! - [`OneWayDelay`]: how long packets are under way, by two clocks that do not agree.
 
 mod abs_capture_time;
@@ -20,6 +21,7 @@ mod histogram;
 mod jitter_buffer;
 mod loss;
 mod one_way;
+mod overuse;
 mod pace;
 mod packet;
 mod ramp;
@@ -45,6 +47,7 @@ pub use decision::{Decision, Steering, Unplayed};
 pub use jitter_buffer::JitterBuffer;
 pub use loss::LossEstimate;
 pub use one_way::{OneWay, OneWayDelay, SenderClock};
+pub use overuse::Overuse;
 pub use packet::{Packet, PayloadFormat};
 pub use red_packer::{MAX_RED_COPIES, MAX_RED_DISTANCE, RedPacker};
 pub use report::ReceiverReport;

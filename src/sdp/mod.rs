@@ -50,3 +50,7 @@ pub const SHORT_TAGS: &str = "x-srtp-tag:32";
 /// An attribute of ours: the author takes RTP with headers of three bytes, and RED with two a copy, where the offer and the
 /// answer both say so.
 pub const SHORT_HEADERS: &str = "x-rtp-header:24 red:16";
+
+/// That the author takes and sends the receiver's estimate of what the path carries (REMB, draft-alvestrand-rmcat-remb; RFC
+/// 4585 section 4.2 for the form).
+pub const REMB: &str = "rtcp-fb:* goog-remb";

@@ -185,14 +185,25 @@ impl Controller {
         tracing::trace!(?delivery, limit_bps = self.bottleneck.limit_bps(), "what a report says of the path");
         self.path.lost = self.loss.share();
         self.path.burst = self.loss.burst();
-        self.path.limit_bps = self.bottleneck.limit_bps();
         self.abilities.spent_permille = self.spent.permille(f64::from(self.plan.bitrate.bps()));
+        self.heed_limit(report.at);
+    }
+
+    /// Takes in that the other side saw a queue fill, and what came out of it meanwhile, in bits a second on the wire.
+    pub fn handle_overuse(&mut self, at: Instant, carried_bps: f64) {
+        self.bottleneck.handle_overuse(at, carried_bps, self.plan.wire_bps(&self.abilities));
+        tracing::trace!(carried_bps, limit_bps = self.bottleneck.limit_bps(), "a queue was seen to fill");
+        self.heed_limit(at);
+    }
+
+    fn heed_limit(&mut self, now: Instant) {
+        self.path.limit_bps = self.bottleneck.limit_bps();
         if self.path.limit_bps.is_some() {
             // What pauses leave free is of no use to the speech between them on a path that cannot carry more.
             let least = Abilities::SPENT_AT_FIRST_PERMILLE;
             self.abilities.spent_permille = self.abilities.spent_permille.max(least);
         }
-        self.choose(report.at);
+        self.choose(now);
     }
 
     /// The round trip when this report came. It is measured by sender reports, one a second, and one of those that is lost

@@ -122,7 +122,11 @@ impl Scene {
             }
             2 => self.controller.start_over(),
             3 => self.controller.handle_round_trip(Duration::from_micros(script.number() >> 16)),
-            4..=8 => self.lie(script),
+            4 => {
+                let bps = f64::from_bits(script.number());
+                self.controller.handle_overuse(self.now, bps);
+            }
+            5..=8 => self.lie(script),
             _ => self.tell(script),
         }
     }

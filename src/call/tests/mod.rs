@@ -6,6 +6,7 @@ mod hidden;
 mod hold;
 mod hostile;
 mod logs;
+mod narrow;
 mod paths;
 mod refusals;
 mod set_up;

@@ -96,6 +96,7 @@ impl Gate {
             bundled: description.bundle().is_some(),
             short_tags: says(SHORT_TAGS, audio.attributes()),
             short_headers: says(SHORT_HEADERS, audio.attributes()),
+            remb: knows_remb(audio.attributes(), opus_payload_type),
         })
     }
 }
@@ -107,6 +108,20 @@ where
 {
     attributes.any(|attribute| match attribute {
         Attribute::Other { name, value } => ours.split_once(':') == Some(*name).zip(*value),
+        _ => false,
+    })
+}
+
+/// Whether a section's author takes REMB for this payload type, or for all.
+fn knows_remb<'a, 'd>(mut attributes: impl Iterator<Item = &'d Attribute<'a>>, payload_type: u8) -> bool
+where
+    'a: 'd,
+{
+    attributes.any(|attribute| match attribute {
+        Attribute::RtcpFeedback(feedback) => {
+            feedback.payload_type.is_none_or(|of| of == payload_type)
+                && feedback.kind.iter().eq(["goog-remb"])
+        }
         _ => false,
     })
 }

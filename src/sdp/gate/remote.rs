@@ -69,6 +69,8 @@ pub struct Remote {
     pub short_tags: bool,
     /// Whether the author takes [short headers](crate::sdp::SHORT_HEADERS).
     pub short_headers: bool,
+    /// Whether the author knows [REMB](crate::sdp::REMB) for Opus.
+    pub remb: bool,
 }
 
 /// One section of a [`Remote`], as the author wrote it.
