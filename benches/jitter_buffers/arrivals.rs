@@ -20,6 +20,8 @@ const OVERHEAD_BYTES: usize = 20 + 8 + 12 + 10;
 pub(crate) const TICK: Samples = Samples::from_ms(10);
 /// Purpose of the numbers from which phases are drawn, of the first network.
 const PHASE: u64 = 1000;
+/// Purpose of those from which hiccups are drawn.
+const HICCUPS: u64 = 999;
 
 /// What packets carry beside their own frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,12 +110,31 @@ impl Call {
             link.send(sent, payload.len() + OVERHEAD_BYTES, packet);
         }
         take_until(&mut link, None, &mut arrivals);
+        self.hold_up(&mut arrivals, seed);
         let took =
             |packet: &Packet| packet.arrival.saturating_duration_since(self.sent(packet.seq.0 as usize));
         let path_ms: f64 = arrivals.iter().map(|packet| took(packet).as_secs_f64() * 1000.0).sum();
         let path_ms = path_ms / arrivals.len().max(1) as f64;
         let phase = TICK.duration().mul_f64(Random::new(seed, PHASE + network as u64).unit());
         Trace { arrivals, path_ms, phase }
+    }
+
+    /// Each 1 to 4 s everything stands still for 8 ms up to `HICCUPS_MS`, as a machine with much else to do does.
+    fn hold_up(&self, arrivals: &mut [Packet], seed: u64) {
+        let most_ms = setting("HICCUPS_MS", 0.0);
+        let mut random = Random::new(seed, HICCUPS);
+        let mut rest = arrivals;
+        let mut at_s = 0.0;
+        while most_ms > 0.0 && !rest.is_empty() {
+            at_s += 1.0 + 3.0 * random.unit();
+            let ms = 8.0 + (most_ms - 8.0f64).max(0.0) * random.unit();
+            let from = self.start + Duration::from_secs_f64(at_s);
+            let to = from + Duration::from_secs_f64(ms / 1000.0);
+            let begin = rest.partition_point(|packet| packet.arrival < from);
+            let held = rest[begin..].partition_point(|packet| packet.arrival < to);
+            rest = &mut rest[begin..];
+            rest[..held].iter_mut().for_each(|packet| packet.arrival = to);
+        }
     }
 
     fn packet(&self, n: usize, payload: &Arc<[u8]>) -> Packet {
