@@ -149,7 +149,7 @@ pub fn align(sent: &Recording, heard: &Recording, search: &Search) -> DelayTrack
     let wide: Vec<Window> = spoken
         .iter()
         .step_by(stride)
-        .filter_map(|&start| scan.find(&mut correlator, start, search.from_ms, search.to_ms))
+        .filter_map(|&start| scan.find_anyhow(&mut correlator, start, search.from_ms, search.to_ms))
         .collect();
     let certain: Vec<Window> = wide.iter().copied().filter(|window| window.similarity >= CERTAIN).collect();
     if certain.is_empty() {
@@ -158,20 +158,19 @@ pub fn align(sent: &Recording, heard: &Recording, search: &Search) -> DelayTrack
     let mut near = |start: usize| {
         let expected = vote(&certain, scan.middle_ms(start));
         let from = (expected - NEAR_MS).max(search.from_ms);
-        scan.find(&mut correlator, start, from, (expected + NEAR_MS).min(search.to_ms))
+        scan.find_anyhow(&mut correlator, start, from, (expected + NEAR_MS).min(search.to_ms))
     };
     let found: Vec<(usize, Window)> =
         spoken.iter().filter_map(|&start| near(start).map(|window| (start, window))).collect();
-    let mut reconsider = |index: usize| {
+    let reconsider = |index: usize| {
         let (start, window) = found[index];
         let Some(expected) = doubt(&found, index) else { return window };
         scan.find(&mut correlator, start, expected - DOUBT_MS, expected + DOUBT_MS)
+            .map(|other| scan.followed(&mut correlator, start, other))
             .filter(|other| other.similarity >= ALMOST * window.similarity)
             .unwrap_or(window)
     };
-    let settled: Vec<Window> = (0..found.len()).map(&mut reconsider).collect();
-    let followed = |(&(start, _), window)| scan.followed(&mut correlator, start, window);
-    DelayTrack { windows: found.iter().zip(settled).map(followed).collect() }
+    DelayTrack { windows: (0..found.len()).map(reconsider).collect() }
 }
 
 /// The delay of the neighbours, if they agree with each other and not with the stretch at `index`.
@@ -234,6 +233,50 @@ impl Scan<'_> {
         Some(Window { spoken_ms: self.middle_ms(start), delay_ms: heard_ms - spoken_ms, similarity })
     }
 
+    /// The same, in parts where the whole is nowhere to be found.
+    fn find_anyhow(
+        &self,
+        correlator: &mut Correlator,
+        start: usize,
+        from_ms: f64,
+        to_ms: f64,
+    ) -> Option<Window> {
+        let whole = self.find(correlator, start, from_ms, to_ms)?;
+        let whole = self.followed(correlator, start, whole);
+        if whole.similarity >= MATCHED {
+            return Some(whole);
+        }
+        let delay_ms = self.glides_at(correlator, start, from_ms, to_ms);
+        let parts = self.followed(correlator, start, Window { delay_ms, similarity: 0.0, ..whole });
+        Some(if parts.similarity > whole.similarity { parts } else { whole })
+    }
+
+    /// The delay at which the parts of the window are most alike in sum, each where it fits best nearby.
+    fn glides_at(&self, correlator: &mut Correlator, start: usize, from_ms: f64, to_ms: f64) -> f64 {
+        let near = (GLIDE_MS * BAND_HZ as f64 / 1e3) as isize;
+        let mut sum = Vec::new();
+        for part in (start..start + Self::WINDOW).step_by(Self::PART) {
+            let spoken = &self.sent.samples[part..part + Self::PART];
+            let spoken_ms = self.sent.at_ms(part as f64);
+            let from = self.heard.index_at(spoken_ms + from_ms) - near;
+            let to = self.heard.index_at(spoken_ms + to_ms) + near;
+            let likeness = correlator.likeness(&self.heard.padded(from, to + Self::PART as isize), spoken);
+            let power = mean_square(spoken);
+            let best = likeness.windows(2 * near as usize + 1);
+            let best = best.map(|around| power * around.iter().fold(0.0, |best: f32, &like| best.max(like)));
+            if sum.is_empty() {
+                sum = best.collect();
+            } else {
+                sum.iter_mut().zip(best).for_each(|(sum, best)| *sum += best);
+            }
+        }
+        let best = sum.iter().fold(0.0, |best: f32, &like| best.max(like));
+        // As far as the parts may lie apart, the sum is the same to both sides of the place in the middle.
+        let first = sum.iter().position(|&like| like >= 0.999 * best).unwrap_or(0);
+        let width = sum[first..].iter().take_while(|&&like| like >= 0.999 * best).count();
+        from_ms + (first as f64 + (width.saturating_sub(1)) as f64 / 2.0) * 1e3 / f64::from(BAND_HZ)
+    }
+
     /// The same match, as alike as its parts are where each of them fits best: a jitter buffer that plays a little
     /// faster moves a stretch by a millisecond or two against itself. Nobody hears that; the phase of a tone shows it.
     fn followed(&self, correlator: &mut Correlator, start: usize, window: Window) -> Window {
@@ -264,7 +307,7 @@ fn vote(certain: &[Window], spoken_ms: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::voice::{speak, with_noise};
+    use super::super::voice::{speak, stretched, with_noise};
     use super::*;
 
     fn delayed(sent: &Recording, delay_ms: f64) -> Recording {
@@ -306,6 +349,17 @@ mod tests {
         let heard = Recording::new(samples, 48_000, sent.start_ms() - 2_000.0 + 55.0);
         let track = align(&sent, &heard, &Search::default());
         assert!(worst_error(&track, |_| 55.0) < 0.05);
+    }
+
+    #[test]
+    fn a_short_piece_that_was_played_faster_throughout_is_found_all_over() {
+        let sent = speak(2.0, 48_000);
+        for factor in [0.992, 1.008] {
+            let search = Search { from_ms: -300.0, to_ms: 1_000.0 };
+            let track = align(&sent, &stretched(&sent, factor), &search);
+            let (found, spoken) = (track.matched().count(), track.windows().len());
+            assert!(spoken > 12 && found * 5 >= spoken * 3, "{factor}: {found} of {spoken}");
+        }
     }
 
     #[test]

@@ -48,6 +48,13 @@ impl Band {
         &self.samples[from..to.max(from)]
     }
 
+    /// The samples of `from..to`, silence where there are none.
+    pub(super) fn padded(&self, from: isize, to: isize) -> Vec<f32> {
+        let at =
+            |index: isize| usize::try_from(index).ok().and_then(|index| self.samples.get(index)).copied();
+        (from..to).map(|index| at(index).unwrap_or(0.0)).collect()
+    }
+
     /// Mean square of each whole block of `block` samples.
     pub(super) fn block_power(&self, block: usize) -> Vec<f32> {
         self.samples.chunks_exact(block).map(mean_square).collect()

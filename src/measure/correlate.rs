@@ -27,17 +27,19 @@ impl Correlator {
 
     /// The best place for `template` wholly inside `stretch`; none if it does not fit or is silent.
     pub(super) fn best(&mut self, stretch: &[f32], template: &[f32]) -> Option<Peak> {
-        if template.is_empty() || stretch.len() < template.len() {
-            return None;
-        }
-        let template_energy = energy(template);
-        if template_energy <= 0.0 {
-            return None;
-        }
-        let products = self.correlate(stretch, template);
-        let values = normalise(&products, stretch, template.len(), template_energy);
+        let values = self.likeness(stretch, template);
         let at = values.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?.0;
         Some(refine(&values, at))
+    }
+
+    /// The correlation at each place for `template` wholly inside `stretch`; nothing if it does not fit or is silent.
+    pub(super) fn likeness(&mut self, stretch: &[f32], template: &[f32]) -> Vec<f32> {
+        let template_energy = energy(template);
+        if template_energy <= 0.0 || stretch.len() < template.len() {
+            return Vec::new();
+        }
+        let products = self.correlate(stretch, template);
+        normalise(&products, stretch, template.len(), template_energy)
     }
 
     /// Sum of products at each offset, by way of the frequency domain.
