@@ -8,7 +8,9 @@
 //! ```
 //!
 //! over the delays at which frames became available of late, by whichever copy came first. A frame that redundancy
-//! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays.
+//! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays. Where jitter is
+//! wide that sum is flat, and a target that went to and fro along it would change the tempo for nothing: it stays where it is
+//! while no other is clearly cheaper.
 //!
 //! Jitter is known well only from many seconds, and what a stall did must be forgotten within two. So arrivals are
 //! remembered twice, and the long memory asks for no more above what the short one does than half of what frames usually
@@ -30,6 +32,8 @@ use super::stalls::Stalls;
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
 /// frame's cost falls due however small the lateness.
 const EVENT_SHARE: f32 = 0.4;
+/// A delay is left for one that is cheaper by more than this share of that one's depth below the fastest packets.
+const KEPT_SHARE: f32 = 0.05;
 /// At most this share of the frames is given up, whatever delay costs: a receiver that finds a path too slow to wait for
 /// would be silent for good.
 const MAX_MISSED: f32 = 0.5;
@@ -93,7 +97,7 @@ pub struct TargetSettings {
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
         TargetSettings {
-            ms_per_percent: 25.0,
+            ms_per_percent: 30.0,
             memory_ms: 20_000.0,
             max_delay_ms: 400,
             min_delay_ms: 0,
@@ -219,12 +223,15 @@ impl Target {
         let TargetSettings { ms_per_percent, catches_up, .. } = self.settings;
         let repair = self.worth_repair(frame);
         let least = self.floor_us + repair;
-        let long = cheapest(&self.delays, &mut self.areas, ms_per_percent, frame).unwrap_or(self.floor_us);
+        let kept = Kept { us: self.target_us - MARGIN_US, floor_us: self.floor_us };
+        let mut optimum = |delays, price, kept| {
+            cheapest(delays, &mut self.areas, price, frame, kept).unwrap_or(self.floor_us)
+        };
+        let long = optimum(&self.delays, ms_per_percent, Some(kept));
         if !catches_up {
             return long.max(least);
         }
-        let price = ms_per_percent.min(RECENT_MS_PER_PERCENT);
-        let recent = cheapest(&self.recent, &mut self.areas, price, frame).unwrap_or(self.floor_us);
+        let recent = optimum(&self.recent, ms_per_percent.min(RECENT_MS_PER_PERCENT), None);
         let usual = self.delays.quantile(0.5).map_or(0, |us| us - self.floor_us);
         long.min(recent + (usual / 2).clamp(0, LONGER_US) + repair).max(least)
     }
@@ -234,21 +241,35 @@ impl Target {
         if !self.has_repairs {
             return 0;
         }
-        cheapest(&self.sent_later, &mut self.areas, self.settings.ms_per_percent, frame).unwrap_or(0)
+        let price = self.settings.ms_per_percent;
+        cheapest(&self.sent_later, &mut self.areas, price, frame, None).unwrap_or(0)
     }
 }
 
-/// The delay with the least cost, by what is remembered of arrivals.
+/// A delay that is kept while no other is clearly cheaper, and that of the fastest packets.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    us: i64,
+    floor_us: i64,
+}
+
+/// The delay with the least cost, by what is remembered of arrivals, or the one that is `kept`.
 ///
 /// Walks the histogram from the top down. At each edge `d`, `later` is P(delay > d) and `area` its integral above d; a
 /// frame's missed share is the area between d and d + frame, over the frame. `areas` is scratch.
-fn cheapest(delays: &Histogram, areas: &mut Vec<f32>, ms_per_percent: f32, frame: Samples) -> Option<i64> {
+fn cheapest(
+    delays: &Histogram,
+    areas: &mut Vec<f32>,
+    ms_per_percent: f32,
+    frame: Samples,
+    kept: Option<Kept>,
+) -> Option<i64> {
     let price = ms_per_percent * 100.0;
     let frame_bins = ((frame.us() / BIN_US) as usize).max(1);
     areas.clear();
     let (mut later, mut area) = (0.0f32, 0.0f32);
     let (mut best_us, mut best_cost) = (None, f32::INFINITY);
-    let mut base_us = None;
+    let (mut base_us, mut kept_at) = (None, None);
     for (index, (edge_us, share)) in delays.downwards().enumerate() {
         if later > MAX_MISSED {
             break;
@@ -259,13 +280,20 @@ fn cheapest(delays: &Histogram, areas: &mut Vec<f32>, ms_per_percent: f32, frame
         let missed = (area - beyond) / frame_bins as f32;
         let cost =
             (edge_us - base) as f32 / 1000.0 + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
+        if kept.is_some_and(|kept| (edge_us - kept.us).abs() <= BIN_US / 2) {
+            kept_at = Some((edge_us, cost));
+        }
         if cost <= best_cost {
             (best_cost, best_us) = (cost, Some(edge_us));
         }
         later += share;
         area += later;
     }
-    best_us
+    let best = best_us?;
+    let Some(kept) = kept else { return Some(best) };
+    let depth_ms = (best - kept.floor_us).max(0) as f32 / 1000.0;
+    let stays = |&(_, cost): &(i64, f32)| cost - best_cost <= KEPT_SHARE * depth_ms;
+    Some(kept_at.filter(stays).map_or(best, |(kept_us, _)| kept_us))
 }
 
 #[cfg(test)]
@@ -341,6 +369,24 @@ mod tests {
             target.observe(200, Samples::ZERO, FRAME);
         }
         assert!(target.us() < 5_000, "after four seconds: {}", ms(target.us()));
+    }
+
+    #[test]
+    fn it_stays_where_it_is_while_no_other_delay_is_clearly_cheaper() {
+        let mut target =
+            Target::new(TargetSettings { ms_per_percent: 8.0, catches_up: false, ..Default::default() });
+        target.restart(0, 2000);
+        let (mut moved_us, mut last, mut seed) = (0, 0, 7u32);
+        for n in 0..6000 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Ever fewer the later: at the far end it makes little difference where it stands.
+            let delay_us = -10_000.0 * (f64::from(seed >> 8) / f64::from(1 << 24)).max(1e-3).ln();
+            target.observe(delay_us as i64, Samples::ZERO, FRAME);
+            moved_us += if n > 1000 { (target.us() - last).abs() } else { 0 };
+            last = target.us();
+        }
+        assert!((20_000..70_000).contains(&last), "{last}");
+        assert!(moved_us < 50_000, "in 100 s by {} ms", ms(moved_us));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Latency {
     pub fn ms_per_percent(self) -> f32 {
         match self {
             Latency::Ultra => 2.0,
-            Latency::Low => 25.0,
+            Latency::Low => 30.0,
             Latency::Balanced => 25.0,
             Latency::Robust => 60.0,
         }
