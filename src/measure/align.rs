@@ -140,7 +140,8 @@ impl DelayTrack {
 ///
 /// A wide search over the whole range of `search` comes first; its sure findings then vote on where a second search
 /// looks nearby; and a stretch that alone disagrees with its neighbours is searched for once more where they were heard.
-/// So one mistaken stretch does not become a delay. Precise to a small part of a millisecond when the match is good.
+/// So one mistaken stretch does not become a delay. What fits nowhere as a whole is looked for in parts: it was played faster
+/// or slower. Precise to a small part of a millisecond when the match is good.
 pub fn align(sent: &Recording, heard: &Recording, search: &Search) -> DelayTrack {
     let scan = Scan { sent: Band::of(sent), heard: Band::of(heard), search };
     let spoken = scan.spoken_stretches();

@@ -32,7 +32,7 @@ use super::stalls::Stalls;
 /// A frame that is late by little is concealed for little, but the seam itself is heard: this share of a lost
 /// frame's cost falls due however small the lateness.
 const EVENT_SHARE: f32 = 0.4;
-/// A delay is left for one that is cheaper by more than this share of that one's depth below the fastest packets.
+/// A delay is left for one that is cheaper by more than this share of how far that one is above the fastest packets'.
 const KEPT_SHARE: f32 = 0.05;
 /// At most this share of the frames is given up, whatever delay costs: a receiver that finds a path too slow to wait for
 /// would be silent for good.
@@ -291,8 +291,8 @@ fn cheapest(
     }
     let best = best_us?;
     let Some(kept) = kept else { return Some(best) };
-    let depth_ms = (best - kept.floor_us).max(0) as f32 / 1000.0;
-    let stays = |&(_, cost): &(i64, f32)| cost - best_cost <= KEPT_SHARE * depth_ms;
+    let above_ms = (best - kept.floor_us).max(0) as f32 / 1000.0;
+    let stays = |&(_, cost): &(i64, f32)| cost - best_cost <= KEPT_SHARE * above_ms;
     Some(kept_at.filter(stays).map_or(best, |(kept_us, _)| kept_us))
 }
 
