@@ -236,13 +236,29 @@ fn where_the_path_grows_longer_no_pull_is_left_short_of_the_next_frame() {
 #[test]
 fn after_a_stall_playout_is_back_at_its_target_within_two_seconds() {
     let frame = Samples::from_ms(20);
-    let mut arrivals = steady(frame, 400);
+    let mut arrivals = steady(frame, 1200);
+    for (n, ms) in &mut arrivals[900..910] {
+        *ms = 18_200.0 + *n as f64 * 0.01;
+    }
+    let mut sink = Sink::new(Samples(120));
+    sink.run(frame, &arrivals, 23_900.0);
+    assert!(sink.worst_delay(frame, 20_200.0) < 5.0, "{}", sink.worst_delay(frame, 20_200.0));
+    assert!(sink.made_up < 48 * 220, "{}", sink.made_up);
+}
+
+#[test]
+fn after_a_stall_in_the_first_seconds_another_one_is_waited_for_six_seconds_long() {
+    let frame = Samples::from_ms(20);
+    let mut arrivals = steady(frame, 800);
     for (n, ms) in &mut arrivals[100..110] {
         *ms = 2200.0 + *n as f64 * 0.01;
     }
     let mut sink = Sink::new(Samples(120));
-    sink.run(frame, &arrivals, 7900.0);
-    assert!(sink.worst_delay(frame, 4200.0) < 5.0, "{}", sink.worst_delay(frame, 4200.0));
+    sink.run(frame, &arrivals, 15_900.0);
+    let heard = sink.played.iter().filter(|frame| (2300.0..7900.0).contains(&frame.1)).count();
+    assert!((270..=280).contains(&heard), "nothing is left out: {heard} frames");
+    assert!(sink.worst_delay(frame, 3000.0) > 195.0, "{}", sink.worst_delay(frame, 3000.0));
+    assert!(sink.worst_delay(frame, 12_200.0) < 5.0, "{}", sink.worst_delay(frame, 12_200.0));
     assert!(sink.made_up < 48 * 220, "{}", sink.made_up);
 }
 
@@ -284,18 +300,20 @@ fn when_a_stall_is_over_the_delay_is_known_at_once() {
 fn the_last_of_what_comes_too_late_is_decoded_unheard_right_before_what_is_heard() {
     let frame = Samples::from_ms(10);
     for (held_up, most) in [(6, 4), (20, 4)] {
-        let mut arrivals = steady(frame, 600);
-        for arrival in &mut arrivals[500..500 + held_up] {
-            arrival.1 = (500 + held_up) as f64 * 10.0;
+        let (first, end) = (1700, 1700 + held_up);
+        let mut arrivals = steady(frame, 1800);
+        for arrival in &mut arrivals[first..end] {
+            arrival.1 = end as f64 * 10.0;
         }
         let mut sink = Sink::new(Samples(120));
-        sink.run(frame, &arrivals, 5900.0);
-        let (next, at, _) = *sink.played.iter().find(|frame| frame.0 >= 500 * 480).expect("it goes on");
-        let left_out = next / 480 - 500;
+        sink.run(frame, &arrivals, 17_900.0);
+        let first = first as u64;
+        let (next, at, _) = *sink.played.iter().find(|frame| frame.0 >= first * 480).expect("it goes on");
+        let left_out = next / 480 - first;
         assert!(left_out > 1, "of {held_up}: {left_out}");
         let unheard: Vec<_> = sink.unheard.iter().map(|frame| (frame.0 / 480, frame.1)).collect();
         let expected: Vec<_> =
-            (500 + left_out.saturating_sub(most)..500 + left_out).map(|n| (n, at)).collect();
+            (first + left_out.saturating_sub(most)..first + left_out).map(|n| (n, at)).collect();
         assert_eq!(unheard, expected, "of {held_up}");
     }
 }
