@@ -90,7 +90,7 @@ pub struct TargetSettings {
     /// would rather wait than be surprised. Nothing by default.
     pub min_delay_ms: u32,
     /// Whether a stall that came alone is given up: what it held back is left out, and forgotten within two seconds, however
-    /// long the memory of jitter is.
+    /// long the memory of jitter is. One in the first seconds is taken for one that comes back.
     pub catches_up: bool,
 }
 

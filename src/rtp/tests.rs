@@ -281,14 +281,14 @@ fn a_path_that_grows_longer_than_may_be_waited_for_is_followed_within_a_second()
 #[test]
 fn when_a_stall_is_over_the_delay_is_known_at_once() {
     let frame = Samples::from_ms(20);
-    let mut arrivals = steady(frame, 400);
+    let mut arrivals = steady(frame, 1200);
     // The first one is given up, the second one is waited for.
-    for (first, over_ms) in [(100, 2200.0), (250, 5200.0)] {
+    for (first, over_ms) in [(900, 18_200.0), (1050, 21_200.0)] {
         for (n, arrival) in arrivals[first..first + 10].iter_mut().enumerate() {
             arrival.1 = over_ms + n as f64 * 0.01;
         }
     }
-    for (until_ms, excess_ms) in [(2220.0, 0.0..60.0), (5220.0, -5.0..15.0)] {
+    for (until_ms, excess_ms) in [(18_220.0, 0.0..60.0), (21_220.0, -5.0..15.0)] {
         let mut sink = Sink::new(Samples(120));
         sink.run(frame, &arrivals, until_ms);
         let excess = sink.buffer.steer().excess.ms();
