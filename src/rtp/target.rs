@@ -82,6 +82,8 @@ pub(super) struct Target {
 pub struct TargetSettings {
     /// Delay in milliseconds that one percent of frames missed is worth.
     pub ms_per_percent: f32,
+    /// The same where it is waited for repairs of what was lost.
+    pub repair_ms_per_percent: f32,
     /// Time constant with which arrivals are forgotten, in milliseconds.
     pub memory_ms: f32,
     /// Delay above the fastest packets that is never exceeded, in milliseconds.
@@ -97,7 +99,8 @@ pub struct TargetSettings {
 impl Default for TargetSettings {
     fn default() -> TargetSettings {
         TargetSettings {
-            ms_per_percent: 30.0,
+            ms_per_percent: 18.0,
+            repair_ms_per_percent: 30.0,
             memory_ms: 20_000.0,
             max_delay_ms: 400,
             min_delay_ms: 0,
@@ -241,7 +244,7 @@ impl Target {
         if !self.has_repairs {
             return 0;
         }
-        let price = self.settings.ms_per_percent;
+        let price = self.settings.repair_ms_per_percent;
         cheapest(&self.sent_later, &mut self.areas, price, frame, None).unwrap_or(0)
     }
 }

@@ -21,8 +21,10 @@ const MAX_DECISIONS: usize = 2 * MAX_FRAMES;
 pub fn jitter_buffer(data: &[u8]) {
     let mut scene = Scene::new(data, LIMIT);
     let head = scene.byte();
+    let ms_per_percent = [2.0, 10.0, 25.0, 60.0][usize::from(head & 3)];
     let settings = TargetSettings {
-        ms_per_percent: [2.0, 10.0, 25.0, 60.0][usize::from(head & 3)],
+        ms_per_percent,
+        repair_ms_per_percent: ms_per_percent,
         max_delay_ms: [400, 60, 120, 250][usize::from(head >> 2 & 3)],
         ..TargetSettings::default()
     };
