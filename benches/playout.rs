@@ -45,7 +45,7 @@ fn voice(samples: usize) -> Vec<f32> {
 /// What a sender makes of ten seconds, again and again.
 fn packets(config: SenderConfig, red: bool, start: Instant) -> Vec<Packet> {
     let mut sender = Sender::new(config).expect("an encoder");
-    sender.set_red(red.then_some(RedSettings { payload_type: 111, distance: 1, copies: 1 }));
+    sender.set_red(red.then_some(RedSettings { payload_type: 111, distance: 1, copies: 1, parity: 0 }));
     let sound = voice(480_000);
     let mut packets = Vec::with_capacity(TICKS);
     for n in 0..TICKS {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use handset::audio::opus::{Bandwidth, Encoder, EncoderConfig, FrameLength, MAX_PACKET_BYTES};
 use handset::audio::trial::{Pull, Trial};
-use handset::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
+use handset::rtp::{Packet, PayloadFormat, RedPacker, RtpTimestamp, Samples, Seq, red};
 use handset::sim::{Link, Profile, Random};
 
 use super::setting;
@@ -32,6 +32,8 @@ pub(crate) enum Redundancy {
     Fec,
     /// Copies of the last frames (RFC 2198).
     Red(usize),
+    /// Parity over so many frames.
+    Parity(u8),
 }
 
 impl FromStr for Redundancy {
@@ -43,7 +45,7 @@ impl FromStr for Redundancy {
             "fec" => Ok(Redundancy::Fec),
             "red" => Ok(Redundancy::Red(1)),
             "red2" => Ok(Redundancy::Red(2)),
-            _ => Err(()),
+            _ => text.strip_prefix("parity").and_then(|n| n.parse().ok()).map(Redundancy::Parity).ok_or(()),
         }
     }
 }
@@ -53,8 +55,7 @@ pub(crate) struct Call {
     start: Instant,
     frame: usize,
     samples: usize,
-    format: PayloadFormat,
-    payloads: Vec<Arc<[u8]>>,
+    payloads: Vec<(PayloadFormat, Arc<[u8]>)>,
 }
 
 impl Call {
@@ -80,16 +81,16 @@ impl Call {
                 packet[..bytes].to_vec()
             })
             .collect();
-        let (format, payloads) = match redundancy {
-            Redundancy::Red(copies) => (
-                PayloadFormat::Red,
-                (0..plain.len()).map(|n| with_copies(&plain, n, copies, frame)).collect(),
-            ),
-            _ => (PayloadFormat::Opus, plain.into_iter().map(Arc::from).collect()),
+        let payloads = match redundancy {
+            Redundancy::Red(copies) => (0..plain.len())
+                .map(|n| (PayloadFormat::Red, with_copies(&plain, n, copies, frame)))
+                .collect(),
+            Redundancy::Parity(frames) => with_parity(&plain, frames, frame as u64),
+            _ => plain.into_iter().map(|packet| (PayloadFormat::Opus, Arc::from(packet))).collect(),
         };
         #[expect(clippy::disallowed_methods, reason = "any instant will do to begin virtual time")]
         let start = Instant::now();
-        Call { start, frame, samples: speech.len(), format, payloads }
+        Call { start, frame, samples: speech.len(), payloads }
     }
 
     /// The same said again and again, `seconds` long.
@@ -103,8 +104,8 @@ impl Call {
     pub(crate) fn over(&self, network: Profile, seed: u64) -> Trace {
         let mut link = Link::new(network.link(), seed, self.start);
         let mut arrivals = Vec::new();
-        for (n, payload) in self.payloads.iter().enumerate() {
-            let (sent, packet) = (self.sent(n), self.packet(n, payload));
+        for (n, (format, payload)) in self.payloads.iter().enumerate() {
+            let (sent, packet) = (self.sent(n), self.packet(n, *format, payload));
             // A link holds no more than so many packets at once: those of an hour have to come out as they go in.
             take_until(&mut link, Some(sent), &mut arrivals);
             link.send(sent, payload.len() + OVERHEAD_BYTES, packet);
@@ -137,14 +138,14 @@ impl Call {
         }
     }
 
-    fn packet(&self, n: usize, payload: &Arc<[u8]>) -> Packet {
+    fn packet(&self, n: usize, format: PayloadFormat, payload: &Arc<[u8]>) -> Packet {
         Packet {
             ssrc: 1,
             seq: Seq(n as u64),
             timestamp: ORIGIN + Samples::from(n * self.frame),
             arrival: self.start,
             marker: n == 0,
-            format: self.format,
+            format,
             payload: payload.clone(),
         }
     }
@@ -185,6 +186,21 @@ fn take_until(link: &mut Link<Packet>, end: Option<Instant>, arrivals: &mut Vec<
     while let Some(at) = link.poll_timeout().filter(|at| end.is_none_or(|end| *at < end)) {
         arrivals.extend(link.poll(at).map(|(arrival, packet)| Packet { arrival, ..packet }));
     }
+}
+
+/// The packets of `plain`, with the parity of those before every so many.
+fn with_parity(plain: &[Vec<u8>], frames: u8, samples: u64) -> Vec<(PayloadFormat, Arc<[u8]>)> {
+    let mut packer = RedPacker::default();
+    let pack = |(n, frame): (usize, &Vec<u8>)| match packer.pack_parity(
+        111,
+        frames,
+        n as u64 * samples,
+        (samples, frame),
+    ) {
+        Some(payload) => (PayloadFormat::Red, Arc::from(payload)),
+        None => (PayloadFormat::Opus, Arc::from(frame.as_slice())),
+    };
+    plain.iter().enumerate().map(pack).collect()
 }
 
 fn with_copies(plain: &[Vec<u8>], n: usize, copies: usize, frame: usize) -> Arc<[u8]> {

@@ -11,7 +11,7 @@
 //!
 //! Environment: `SEEDS` (default 3, of `pareto` 14), `FIRST_SEED` (of `pareto`, default 1), `SECONDS` (default 30), `NETWORKS` (names, comma-separated),
 //! `FRAME_MS` (default 10), `BITRATE` (default `32k`), `BANDWIDTH` (`wide` for what ends at 8 kHz, as `peer` codes it; else libopus
-//! chooses), `REDUNDANCY` (`none`, `fec`, `red`, `red2`), `TOLD_PERCENT` (the loss that FEC is measured out for, default 15),
+//! chooses), `REDUNDANCY` (`none`, `fec`, `red`, `red2`, `parity2` to `parity8`), `TOLD_PERCENT` (the loss that FEC is measured out for, default 15),
 //! `RECEIVERS` (parts of names), `SPEECH` (a 48 kHz mono WAV instead of the synthetic voice), `WAVS` (a folder for what was heard), `SINK` (`paced`, the default: ours
 //! takes sound as it is ready, as `peer` does for files and pipes; `device`: ours is pulled by the same clock as NetEq),
 //! `HICCUPS_MS` (arrivals are held up for 8 ms to so many each 1 to 4 s; default 0, none).

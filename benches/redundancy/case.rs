@@ -25,6 +25,8 @@ pub(crate) enum Method {
     Fec,
     /// Copies of the frame so many before.
     Red(u8),
+    /// Parity over so many frames.
+    Parity(u8),
     /// Deep redundancy that reaches back so many milliseconds.
     Dred(u32),
     /// What the controller chooses.
@@ -36,11 +38,14 @@ impl FromStr for Method {
 
     fn from_str(text: &str) -> Result<Method, String> {
         let (kind, number) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len()));
-        let unknown = || format!("expected plc, fec, red1 to red8 or dred60 to dred1000, found {text}");
+        let unknown = || {
+            format!("expected plc, fec, red1 to red8, parity2 to parity8 or dred60 to dred1000, found {text}")
+        };
         match (kind, number) {
             ("plc", "") => Ok(Method::Concealment),
             ("fec", "") => Ok(Method::Fec),
             ("red", _) => number.parse().map(Method::Red).map_err(|_| unknown()),
+            ("parity", _) => number.parse().map(Method::Parity).map_err(|_| unknown()),
             ("dred", _) => number.parse().map(Method::Dred).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
@@ -85,6 +90,7 @@ impl Case {
             Method::Concealment => only(false, 0, 0),
             Method::Fec => only(true, 0, 0),
             Method::Red(distance) => only(false, distance, 0),
+            Method::Parity(frames) => Policy { parity: Some(frames), ..only(false, 0, 0) },
             Method::Dred(ms) => only(false, 0, ms),
             Method::Controller => free,
         };
@@ -170,9 +176,9 @@ fn sender(plan: Plan) -> Sender {
         ..SenderConfig::default()
     })
     .expect("an encoder");
-    if plan.red_distance > 0 {
-        let (distance, copies) = (plan.red_distance, plan.red_copies);
-        sender.set_red(Some(RedSettings { payload_type: 111, distance, copies }));
+    if plan.red_distance > 0 || plan.parity > 0 {
+        let Plan { red_distance: distance, red_copies: copies, parity, .. } = plan;
+        sender.set_red(Some(RedSettings { payload_type: 111, distance, copies, parity }));
     }
     sender
 }

@@ -6,7 +6,8 @@
 //! by how much the controller's choice is above the method that is best in the mean, and `+-` the standard error of that
 //! difference, taken seed by seed. Where the two send the same they are the same. Cells run on all processors.
 //!
-//! Words after `--` name methods instead of the usual ones: `plc`, `fec`, `red1` to `red8`, `dred60` to `dred1000`.
+//! Words after `--` name methods instead of the usual ones: `plc`, `fec`, `red1` to `red8`, `parity2` to
+//! `parity8` (with short headers, `OVERHEAD_BYTES=35`), `dred60` to `dred1000`.
 //!
 //! Environment: `HANDSET_PYTHON` (default `target/venv/bin/python`, made by `tools/setup.sh --for test`), `SPEECH` (mono
 //! WAVs, comma-separated, instead of the voices in `assets/`), `SECONDS` (default 60), `LOSSES` (percent, default
@@ -96,12 +97,13 @@ impl Row {
         let cells: Vec<String> = self.scores.iter().map(|scores| format!("{:8.2}", mean(scores))).collect();
         let (over, error) = self.over();
         println!(
-            "{name:10} {lost:6} {burst:6} {} {over:+7.2} {error:5.2}  {}k fec {} red {}x{} dred {}",
+            "{name:10} {lost:6} {burst:6} {} {over:+7.2} {error:5.2}  {}k fec {} red {}x{} parity {} dred {}",
             cells.join(" "),
             plan.bitrate.bps() / 1000,
             u8::from(plan.fec),
             plan.red_distance,
             plan.red_copies,
+            plan.parity,
             plan.dred_ms
         );
     }

@@ -52,6 +52,10 @@ pub struct RedSettings {
     /// How many copies of each frame are sent, each so many frames behind the one before it; at most
     /// [`MAX_RED_COPIES`](crate::rtp::MAX_RED_COPIES), 0 sends plain Opus in RED.
     pub copies: u8,
+    /// How many frames each block of parity covers, which is sent in place of copies; at most
+    /// [`MAX_PARITY_FRAMES`](crate::rtp::MAX_PARITY_FRAMES), 0 sends none. The other side must have agreed to
+    /// [short headers](crate::sdp::SHORT_HEADERS).
+    pub parity: u8,
 }
 
 /// Cuts captured sound into frames and encodes them.
@@ -184,7 +188,14 @@ impl Sender {
     fn payload(&mut self, bytes: usize, timestamp: u64, dtx: bool) -> (PayloadFormat, &[u8]) {
         let frame = &self.packet[..bytes];
         match self.red {
-            Some(RedSettings { payload_type, distance: distance @ 1.., copies }) if !dtx => {
+            Some(RedSettings { payload_type, parity: frames @ 1.., .. }) if !dtx => {
+                let samples = self.encoder.config().frame.samples() as u64;
+                match self.packer.pack_parity(payload_type, frames, timestamp, (samples, frame)) {
+                    Some(payload) => (PayloadFormat::Red, payload),
+                    None => (PayloadFormat::Opus, frame),
+                }
+            }
+            Some(RedSettings { payload_type, distance: distance @ 1.., copies, .. }) if !dtx => {
                 (PayloadFormat::Red, self.packer.pack(payload_type, (distance, copies), timestamp, frame))
             }
             _ => {
@@ -330,7 +341,7 @@ impl Sender {
 mod tests {
     use super::*;
     use crate::audio::opus::{Decoder, DecoderEffort, Mode, testing::correlation, testing::voice_like};
-    use crate::rtp::{Samples, red};
+    use crate::rtp::{Samples, parity_frames, red};
 
     fn sender(config: SenderConfig) -> (Sender, Instant) {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary moment to count from")]
@@ -382,7 +393,7 @@ mod tests {
             std::iter::from_fn(|| sender.poll_frame().map(|frame| frame.payload.to_vec())).collect();
         let (mut sender, now) = self::sender(SenderConfig::default());
         sender.push(&voice_like(4800), now);
-        sender.set_red(Some(RedSettings { payload_type: 111, distance: 2, copies: 1 }));
+        sender.set_red(Some(RedSettings { payload_type: 111, distance: 2, copies: 1, parity: 0 }));
         for n in 0..plain.len() {
             let frame = sender.poll_frame().unwrap();
             assert_eq!(frame.format, PayloadFormat::Red);
@@ -393,6 +404,22 @@ mod tests {
                 blocks.redundant().iter().map(|b| (b.offset, &frame.payload[b.bytes.clone()])).collect();
             let expected = (back > 0).then(|| (Samples::from(480 * back), plain[n - back].as_slice()));
             assert_eq!(older, expected.into_iter().collect::<Vec<_>>(), "{n}");
+        }
+    }
+
+    #[test]
+    fn parity_travels_along_behind_as_many_frames_as_it_covers() {
+        let (mut sender, now) = sender(SenderConfig::default());
+        sender.set_red(Some(RedSettings { payload_type: 111, distance: 0, copies: 0, parity: 3 }));
+        sender.push(&voice_like(48 * 240), now);
+        for n in 0..12 {
+            let frame = sender.poll_frame().unwrap();
+            let parity = match frame.format {
+                PayloadFormat::Opus => None,
+                PayloadFormat::Red => red::parse(frame.payload).unwrap().parity().cloned(),
+            };
+            let covered = parity.map(|block| parity_frames(&frame.payload[block.bytes]));
+            assert_eq!(covered, (n > 0 && n % 3 == 0).then_some(3), "{n}");
         }
     }
 

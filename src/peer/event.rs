@@ -258,7 +258,7 @@ pub struct Stats {
     pub output_underruns: u64,
     /// Frames of theirs that in-band error correction repaired.
     pub repaired_by_fec: u64,
-    /// Frames of theirs that a copy (RED) repaired.
+    /// Frames of theirs that a copy (RED) or parity repaired.
     pub repaired_by_red: u64,
     /// Frames of theirs that deep redundancy (DRED) repaired.
     pub repaired_by_dred: u64,
@@ -272,6 +272,8 @@ pub struct Stats {
     pub red_distance: u8,
     /// How many copies of each of our frames are sent, each so many frames behind the one before it.
     pub red_copies: u8,
+    /// How many frames of ours each block of parity covers; 0: there is none.
+    pub parity: u8,
     /// How far back our deep redundancy reaches (ms); 0: there is none.
     pub dred_ms: u32,
     /// What the path to the other side is thought to lose (percent).

@@ -123,6 +123,7 @@ impl Statistics {
             fec: plan.fec && plan.expected_loss_percent > 0,
             red_distance: plan.red_distance,
             red_copies: plan.red_copies,
+            parity: plan.parity,
             dred_ms: plan.dred_ms,
             path_loss_percent: (path.lost * 100.0) as f32,
             path_burst: path.burst as f32,

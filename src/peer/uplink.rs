@@ -166,11 +166,11 @@ impl Uplink {
     }
 
     fn follow_plan(&mut self) -> Result<(), Error> {
-        let Plan { frame, bitrate, fec, red_distance, red_copies, dred_ms, expected_loss_percent } =
+        let Plan { frame, bitrate, fec, red_distance, red_copies, parity, dred_ms, expected_loss_percent } =
             self.controller.plan();
         let red = self.opus.filter(|opus| opus.1);
         let settings =
-            |payload_type| RedSettings { payload_type, distance: red_distance, copies: red_copies };
+            |payload_type| RedSettings { payload_type, distance: red_distance, copies: red_copies, parity };
         self.sender.set_red(red.map(|(payload_type, _)| settings(payload_type)));
         self.sender.set_frame(frame)?;
         self.sender.set_bitrate(bitrate)?;

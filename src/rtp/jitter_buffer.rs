@@ -26,11 +26,13 @@
 //! of it is played; as much of its beginning as the target asks for is played too, which is how playout falls back. Frames that
 //! come later than that are not heard, but the last of them are decoded: those behind build on them.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::buffer::{Copy, Frame, Inserted, PacketBuffer};
 use super::decision::{Decision, Steering, Unplayed};
 use super::pace::Pace;
+use super::parity::{ParityRepair, Restored};
 use super::seen::Seen;
 use super::target::{Target, TargetSettings};
 use super::timeline_watch::TimelineWatch;
@@ -79,6 +81,7 @@ pub struct JitterBuffer {
     buffer: PacketBuffer,
     target: Target,
     seen: Seen,
+    parity: ParityRepair,
     origin: Option<Origin>,
     pace: Pace,
     play: Play,
@@ -91,20 +94,6 @@ pub struct JitterBuffer {
     /// Share of the packets of late that came later than the target.
     late_share: f32,
     stats: JitterStats,
-}
-
-/// One copy of one frame within a packet.
-struct Block {
-    copy: Copy,
-    age: Samples,
-    reach: Samples,
-    bytes: std::ops::Range<usize>,
-}
-
-impl Block {
-    fn primary(bytes: std::ops::Range<usize>, reach: Samples) -> Block {
-        Block { copy: Copy::Primary, age: Samples::ZERO, reach, bytes }
-    }
 }
 
 /// The point through which the line between media time and our clock goes.
@@ -169,6 +158,7 @@ impl JitterBuffer {
             buffer: PacketBuffer::default(),
             target: Target::new(settings),
             seen: Seen::default(),
+            parity: ParityRepair::default(),
             origin: None,
             pace: Pace::default(),
             play: Play::Empty,
@@ -206,9 +196,10 @@ impl JitterBuffer {
             self.target.handle_arrival(delay_us, self.clock_us(packet.arrival));
         }
         match packet.format {
-            PayloadFormat::Opus => self.on_block(packet, Block::primary(0..packet.payload.len(), reach)),
+            PayloadFormat::Opus => self.on_block(packet, 0..packet.payload.len(), Samples::ZERO, reach),
             PayloadFormat::Red => self.on_red(packet, reach),
         }
+        self.restore_by_parity(packet.arrival);
     }
 
     fn on_red(&mut self, packet: &Packet, reach: Samples) {
@@ -216,29 +207,47 @@ impl JitterBuffer {
             self.stats.discarded += 1;
             return;
         };
-        self.on_block(packet, Block::primary(blocks.primary().bytes.clone(), reach));
+        self.on_block(packet, blocks.primary().bytes.clone(), Samples::ZERO, reach);
+        if let Some(block) = blocks.parity() {
+            self.parity.take_in(packet.timestamp, self.frame, &packet.payload[block.bytes.clone()]);
+        }
         for block in blocks.redundant() {
             if !block.offset.is_empty() && !block.bytes.is_empty() {
-                let (age, bytes) = (block.offset, block.bytes.clone());
-                self.on_block(packet, Block { copy: Copy::Redundant, age, reach: Samples::ZERO, bytes });
+                self.on_block(packet, block.bytes.clone(), block.offset, Samples::ZERO);
             }
         }
     }
 
-    /// Takes one copy of one frame in.
-    fn on_block(&mut self, packet: &Packet, block: Block) {
-        let Block { copy, age, reach, bytes } = block;
+    /// Takes in what parity restores now.
+    fn restore_by_parity(&mut self, now: Instant) {
+        while let Some(Restored { timestamp, age, room, len }) = self.parity.restore() {
+            if let Some(frame) = Frame::new(timestamp, now, Copy::Redundant, &room, 0..len) {
+                self.on_frame(frame, age);
+            }
+        }
+    }
+
+    /// Takes in the copy of a frame that stands at `bytes`: its own packet's, or that of one `age` older.
+    fn on_block(&mut self, packet: &Packet, bytes: Range<usize>, age: Samples, reach: Samples) {
+        let copy = if age.is_empty() { Copy::Primary } else { Copy::Redundant };
         let timestamp = packet.timestamp - age;
-        let Some(mut frame) = Frame::new(timestamp, packet.arrival, copy, &packet.payload, bytes) else {
-            self.stats.discarded += u64::from(copy == Copy::Primary);
-            return;
-        };
-        frame.reach = reach;
-        let info = frame.info;
+        match Frame::new(timestamp, packet.arrival, copy, &packet.payload, bytes) {
+            Some(mut frame) => {
+                frame.reach = reach;
+                self.on_frame(frame, age);
+            }
+            None => self.stats.discarded += u64::from(copy == Copy::Primary),
+        }
+    }
+
+    /// Takes in one copy of one frame, in a packet that was sent `age` later than its own.
+    fn on_frame(&mut self, frame: Frame, age: Samples) {
+        self.parity.remember(&frame);
+        let Frame { timestamp, arrival, copy, info, .. } = frame;
         if copy == Copy::Redundant && self.is_before_the_stream(timestamp) {
             return;
         }
-        let (delay_us, target_us) = (self.delay_us(timestamp, packet.arrival), self.target.us());
+        let (delay_us, target_us) = (self.delay_us(timestamp, arrival), self.target.us());
         if self.seen.insert(timestamp) {
             self.target.observe(delay_us, age, info.duration);
         }
@@ -248,7 +257,7 @@ impl JitterBuffer {
             self.late_share += (f32::from(u8::from(is_late)) - self.late_share) / LATE_MEMORY;
             let repaired = timestamp - info.frame;
             if info.has_fec && !self.is_before_the_stream(repaired) && self.seen.insert(repaired) {
-                self.target.observe(self.delay_us(repaired, packet.arrival), info.frame, info.frame);
+                self.target.observe(self.delay_us(repaired, arrival), info.frame, info.frame);
             }
             self.on_restorable(&frame);
         }
@@ -303,6 +312,7 @@ impl JitterBuffer {
         self.pace = Pace::default();
         self.buffer.clear();
         self.seen.clear();
+        self.parity.clear();
         self.timeline = TimelineWatch::default();
         self.late_share = 0.0;
         let start_us = self.target.restart(0, START_DELAY_US);

@@ -1,6 +1,7 @@
 //! The sending side of RED: which older frames travel along with each new one (RFC 2198).
 
 use super::Samples;
+use super::parity::{self, MAX_PARITY_FRAMES, Sum};
 use super::red::{self, MAX_BLOCK_BYTES, MAX_OFFSET};
 
 /// The furthest copy, in frames. Opus frames are 2.5 ms long at the least, and the offset reaches 341 ms; further back
@@ -79,6 +80,39 @@ impl RedPacker {
         &self.out
     }
 
+    /// Remembers a frame of `samples` and gives the RED payload for it with the parity of so many `frames` before it, each
+    /// so many packets; `None` where the packet carries none, and where they are not complete and without a gap.
+    pub fn pack_parity(
+        &mut self,
+        payload_type: u8,
+        frames: u8,
+        timestamp: u64,
+        (samples, frame): (u64, &[u8]),
+    ) -> Option<&[u8]> {
+        let sum = self.parity(frames, timestamp, samples);
+        self.remember(timestamp, frame);
+        let sum = sum?;
+        self.out.clear();
+        parity::write_red_header(payload_type, sum.block_bytes(), &mut self.out);
+        sum.write(frames, &mut self.out);
+        self.out.extend_from_slice(frame);
+        Some(&self.out)
+    }
+
+    /// The parity that a packet at `timestamp` carries.
+    fn parity(&self, frames: u8, timestamp: u64, samples: u64) -> Option<Sum> {
+        let count = usize::from(frames);
+        let is_due = (1..=MAX_PARITY_FRAMES).contains(&frames)
+            && self.count >= count
+            && self.count.is_multiple_of(count);
+        let mut sum = Sum::default();
+        let mut is_covered = |back: usize| {
+            let older = &self.frames[(self.count - back) % REMEMBERED];
+            older.timestamp + back as u64 * samples == timestamp && sum.add(&older.bytes[..older.len])
+        };
+        (is_due && (1..=count).all(&mut is_covered)).then_some(sum)
+    }
+
     /// Remembers a frame that is sent without RED, so that a later one can repeat it.
     pub fn remember(&mut self, timestamp: u64, frame: &[u8]) {
         let slot = &mut self.frames[self.count % REMEMBERED];
@@ -144,6 +178,34 @@ mod tests {
                 assert_eq!((older, primary), (expected, frame(n).to_vec()), "{distance} {n}");
             }
         }
+    }
+
+    #[test]
+    fn behind_so_many_frames_a_packet_carries_their_parity() {
+        for frames in 1..=MAX_PARITY_FRAMES {
+            let mut packer = RedPacker::default();
+            for n in 0..40u64 {
+                let payload = packer.pack_parity(111, frames, n * 480, (480, &frame(n))).map(<[u8]>::to_vec);
+                let is_due = n > 0 && n.is_multiple_of(frames.into());
+                assert_eq!(payload.is_some(), is_due, "{n} of {frames}");
+                let Some(payload) = payload else { continue };
+                let blocks = red::parse(&payload).unwrap();
+                assert_eq!(payload[blocks.primary().bytes.clone()], frame(n));
+                let block = &payload[blocks.parity().unwrap().bytes.clone()];
+                let first = (n - u64::from(frames)..n).fold(0, |sum, n| sum ^ frame(n)[0]);
+                let odd = |byte: u8| byte * (frames % 2);
+                assert_eq!(block, [frames, odd(3), first, odd(1), odd(2)]);
+            }
+        }
+    }
+
+    #[test]
+    fn no_parity_covers_what_a_silence_lies_between() {
+        let mut packer = RedPacker::default();
+        let mut pack = |at: u64| packer.pack_parity(111, 4, at * 480, (480, &frame(at))).is_some();
+        let packed: Vec<_> = [0, 1, 2, 9, 10, 11, 12, 13, 14].into_iter().map(&mut pack).collect();
+        assert_eq!(packed, [false, false, false, false, false, false, false, false, true]);
+        assert!(![15, 16, 17, 30].into_iter().any(&mut pack));
     }
 
     #[test]

@@ -14,11 +14,11 @@
 //! ```
 //!
 //! F says that another header follows; the age is in steps of 2.5 ms, at least one. Behind the headers come the blocks, then
-//! the primary. What does not fit (nothing redundant, an age off the grid or beyond 317.5 ms, a block beyond 255 bytes,
+//! the primary. F and no age say that a block of [parity](super::parity) follows, alone. What does not fit (nothing redundant, an age off the grid or beyond 317.5 ms, a block beyond 255 bytes,
 //! other payload types) travels whole behind a byte of zeros.
 
-use super::Samples;
 use super::red::{self, MAX_REDUNDANT, RedBlocks, RedError};
+use super::{Samples, parity};
 
 /// The shortest frame of Opus at 48 kHz.
 const STEP: i64 = 120;
@@ -28,6 +28,8 @@ const MAX_STEPS: i64 = 0x7f;
 const WHOLE: u8 = 0;
 /// Another header follows.
 const MORE: u8 = 0x80;
+/// Parity follows behind its length: more, of no age.
+const PARITY: u8 = MORE;
 
 /// How RED's headers travel.
 ///
@@ -55,6 +57,15 @@ impl RedHeader {
             (RedHeader::Short, copies) => 2 * copies,
         }
     }
+
+    /// Bytes that a packet with [parity](super::parity) carries beside that and the frame.
+    pub const fn parity_bytes(self) -> usize {
+        parity::HEAD_BYTES
+            + match self {
+                RedHeader::Whole => 1 + 4,
+                RedHeader::Short => 2,
+            }
+    }
 }
 
 /// Writes `payload`, which is RED around `payload_type`, to the end of `out` as it travels between two of us.
@@ -70,7 +81,15 @@ impl RedHeader {
 /// # Ok::<(), handset::rtp::red::RedError>(())
 /// ```
 pub fn shorten(payload: &[u8], payload_type: u8, out: &mut Vec<u8>) {
-    let Some(blocks) = red::parse(payload).ok().filter(|blocks| fits(blocks, payload_type)) else {
+    let blocks = red::parse(payload).ok();
+    if let Some((blocks, block)) = blocks.as_ref().and_then(|blocks| Some((blocks, blocks.parity()?)))
+        && let Ok(bytes) = u8::try_from(block.bytes.len())
+        && blocks.primary().payload_type == payload_type & 0x7f
+    {
+        out.extend([PARITY, bytes]);
+        return out.extend_from_slice(&payload[block.bytes.start..]);
+    }
+    let Some(blocks) = blocks.filter(|blocks| fits(blocks, payload_type)) else {
         out.push(WHOLE);
         return out.extend_from_slice(payload);
     };
@@ -104,6 +123,15 @@ fn fits(blocks: &RedBlocks, payload_type: u8) -> bool {
 pub fn lengthen(short: &[u8], payload_type: u8, out: &mut Vec<u8>) -> Result<(), RedError> {
     if let Some((&WHOLE, whole)) = short.split_first() {
         out.extend_from_slice(whole);
+        return Ok(());
+    }
+    if let &[PARITY, bytes, ref data @ ..] = short {
+        let promised = usize::from(bytes);
+        if promised > data.len() {
+            return Err(RedError::TooShort { promised, held: data.len() });
+        }
+        parity::write_red_header(payload_type, promised, out);
+        out.extend_from_slice(data);
         return Ok(());
     }
     let (heads, count, mut data) = headers(short)?;
@@ -173,6 +201,23 @@ mod tests {
             assert_eq!(short.len() + saved, whole.len());
             assert_eq!(lengthened(&short).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn parity_travels_behind_two_bytes() {
+        for len in [2, 40, 255] {
+            let mut whole = Vec::new();
+            parity::write_red_header(111, len, &mut whole);
+            whole.extend((0..len).map(|at| at as u8).chain(*b"new"));
+            let short = shortened(&whole);
+            assert_eq!(short[..4], [0x80, len as u8, 0, 1]);
+            assert_eq!(short.len(), len + "new".len() + RedHeader::Short.parity_bytes() - parity::HEAD_BYTES);
+            assert_eq!(whole.len(), len + "new".len() + RedHeader::Whole.parity_bytes() - parity::HEAD_BYTES);
+            assert_eq!(lengthened(&short).unwrap(), whole);
+            let promised = RedError::TooShort { promised: len, held: 1 };
+            assert_eq!(lengthened(&short[..3]), Err(promised));
+        }
+        assert_eq!(lengthened(&[0x80]), Err(RedError::Truncated { at: 0 }));
     }
 
     #[test]

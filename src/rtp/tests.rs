@@ -319,6 +319,33 @@ fn the_last_of_what_comes_too_late_is_decoded_unheard_right_before_what_is_heard
 }
 
 #[test]
+fn parity_fills_what_was_lost_and_is_waited_for_when_it_pays() {
+    let frame = Samples::from_ms(10);
+    let mut sink = Sink::new(Samples(120));
+    let mut packer = RedPacker::default();
+    let mut next_pull = 1.5;
+    for n in 0..800u64 {
+        let ms = n as f64 * 10.0;
+        while next_pull <= ms {
+            sink.pull(next_pull);
+            next_pull += 2.5;
+        }
+        let opus = packet_of(frame);
+        let packed = packer.pack_parity(111, 3, n * 480, (480, &opus)).map(Arc::from);
+        // Each is the first, the second and the last of three by turns, and each packet with parity comes.
+        if n % 10 != 5 || n % 3 == 0 {
+            let format = if packed.is_some() { PayloadFormat::Red } else { PayloadFormat::Opus };
+            let timestamp = RtpTimestamp((1 << 32) + n * 480);
+            sink.arrive_as(n, timestamp, packed.unwrap_or(opus), ms, format);
+        }
+    }
+    let played: Vec<_> = sink.played.iter().map(|frame| frame.0 / 480).collect();
+    let settled = played.iter().copied().filter(|n| *n > 100);
+    assert!(settled.eq(101..=*played.last().unwrap()), "{played:?}");
+    assert!(played.last() > Some(&780));
+}
+
+#[test]
 fn redundancy_fills_what_was_lost_and_is_waited_for_when_it_pays() {
     let frame = Samples::from_ms(10);
     let mut sink = Sink::new(Samples(120));

@@ -47,9 +47,9 @@ pub const PAYLOAD_TYPE_MAX: u8 = 127;
 /// 4.1.2) where the offer and the answer both say so, whatever profile DTLS agrees on.
 pub const SHORT_TAGS: &str = "x-srtp-tag:32";
 
-/// An attribute of ours: the author takes RTP with headers of three bytes, and RED with two a copy, where the offer and the
-/// answer both say so.
-pub const SHORT_HEADERS: &str = "x-rtp-header:24 red:16";
+/// An attribute of ours: the author takes RTP with headers of three bytes, and RED with two a copy or with parity in it, where
+/// the offer and the answer both say so.
+pub const SHORT_HEADERS: &str = "x-rtp-header:24 red:16 parity";
 
 /// That the author takes and sends the receiver's estimate of what the path carries (REMB, draft-alvestrand-rmcat-remb; RFC
 /// 4585 section 4.2 for the form).

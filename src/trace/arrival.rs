@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::rtp::{OpusPacketInfo, Packet, PayloadFormat, RtpTimestamp, Samples, Seq, red};
+use crate::rtp::{OpusPacketInfo, Packet, PayloadFormat, RtpTimestamp, Samples, Seq, parity_frames, red};
 
 /// Opus packets in one RTP packet: the newest and its copies.
 pub const MAX_BLOCKS: usize = red::MAX_REDUNDANT + 1;
@@ -43,7 +43,8 @@ pub enum Body {
 pub struct BlockHead {
     /// How much older than the packet it is; zero for its newest.
     pub age: Samples,
-    /// Its length in bytes.
+    /// Its length in bytes; 0 for a frame that is not there, but that parity restores if it is the only one missing of
+    /// those without bytes.
     pub bytes: u32,
     /// Time that it covers.
     pub duration: Samples,
@@ -76,11 +77,15 @@ impl Arrival {
 /// The heads of what a packet holds, oldest first; empty when its payload cannot be read.
 fn heads(packet: &Packet) -> Vec<BlockHead> {
     let whole = 0..packet.payload.len();
+    let mut covered = 0;
     let blocks: Vec<_> = match packet.format {
         PayloadFormat::Opus => vec![(Samples::ZERO, whole)],
         PayloadFormat::Red => {
             let Ok(blocks) = red::parse(&packet.payload) else { return Vec::new() };
-            let redundant = blocks.redundant().iter().map(|block| (block.offset, block.bytes.clone()));
+            let parity = blocks.parity();
+            covered = parity.map_or(0, |block| parity_frames(&packet.payload[block.bytes.clone()]));
+            let copies = if parity.is_none() { blocks.redundant() } else { &[] };
+            let redundant = copies.iter().map(|block| (block.offset, block.bytes.clone()));
             redundant.chain([(Samples::ZERO, blocks.primary().bytes.clone())]).collect()
         }
     };
@@ -95,12 +100,19 @@ fn heads(packet: &Packet) -> Vec<BlockHead> {
             is_dtx: info.is_dtx,
         })
     };
-    blocks.into_iter().filter_map(head).collect()
+    let mut heads: Vec<_> = blocks.into_iter().filter_map(head).collect();
+    if let &[newest] = heads.as_slice() {
+        let age = |back: u8| Samples(i64::from(back) * newest.duration.0);
+        let older = |back| BlockHead { age: age(back), bytes: 0, has_fec: false, is_dtx: false, ..newest };
+        heads.splice(0..0, (1..=covered).rev().map(older));
+    }
+    heads
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::RedPacker;
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     fn packet(format: PayloadFormat, payload: &[u8]) -> Packet {
@@ -125,6 +137,19 @@ mod tests {
         };
         let facts: Vec<_> = heads.iter().map(|h| (h.age.0, h.bytes, h.duration.0, h.has_fec)).collect();
         assert_eq!(facts, [(480, 4, 480, false), (0, 3, 960, true)]);
+    }
+
+    #[test]
+    fn without_its_sound_a_packet_still_says_which_frames_its_parity_covers() {
+        let mut packer = RedPacker::default();
+        let mut pack =
+            |n: u64| packer.pack_parity(111, 2, n * 480, (480, &[30 << 3, 1, 2])).map(<[u8]>::to_vec);
+        let payload = (0..3).map(&mut pack).last().flatten().unwrap();
+        let Body::Heads(heads) = Arrival::of(&packet(PayloadFormat::Red, &payload), false).body else {
+            panic!("no audio was asked for");
+        };
+        let facts: Vec<_> = heads.iter().map(|h| (h.age.0, h.bytes, h.duration.0)).collect();
+        assert_eq!(facts, [(960, 0, 480), (480, 0, 480), (0, 3, 480)]);
     }
 
     #[test]

@@ -17,10 +17,14 @@ fn sound(n: usize) -> Vec<f32> {
     (0..FRAME).map(|i| 0.3 * ((n * FRAME + i) as f32 * 0.02).sin()).collect()
 }
 
-fn sender(red: bool) -> Sender {
+/// What is carried of older frames: nothing, copies at this distance, or parity over so many.
+const CARRIED: [(u8, u8); 3] = [(0, 0), (2, 0), (0, 4)];
+
+fn sender((distance, parity): (u8, u8)) -> Sender {
     let config = SenderConfig { expected_loss_percent: 15, redundancy_ms: 120, ..SenderConfig::default() };
     let mut sender = Sender::new(config).expect("an encoder");
-    sender.set_red(red.then_some(RedSettings { payload_type: 111, distance: 2, copies: 2 }));
+    let red = RedSettings { payload_type: 111, distance, copies: 2, parity };
+    sender.set_red((distance + parity > 0).then_some(red));
     sender
 }
 
@@ -31,8 +35,8 @@ fn now() -> Instant {
 
 #[test]
 fn samples_become_packets_without_allocating() {
-    for red in [false, true] {
-        let (mut sender, start) = (sender(red), now());
+    for carried in CARRIED {
+        let (mut sender, start) = (sender(carried), now());
         let frames: Vec<Vec<f32>> = (0..FRAMES).map(sound).collect();
         let mut encode = |frame: &Vec<f32>| {
             sender.push(frame, start);
@@ -40,13 +44,13 @@ fn samples_become_packets_without_allocating() {
         };
         assert!(frames[..SETTLED].iter().all(&mut encode));
         let (count, encoded) = allocations_of(|| frames[SETTLED..].iter().all(&mut encode));
-        assert_eq!((count, encoded), (0, true), "with copies: {red}");
+        assert_eq!((count, encoded), (0, true), "with {carried:?}");
     }
 }
 
 /// Packets of a voice over a network that delays and loses them, in order of arrival.
-fn arrivals(red: bool, start: Instant) -> Vec<Packet> {
-    let mut sender = sender(red);
+fn arrivals(carried: (u8, u8), start: Instant) -> Vec<Packet> {
+    let mut sender = sender(carried);
     let mut packets: Vec<Packet> = (0..FRAMES)
         .filter_map(|n| {
             sender.push(&sound(n), start);
@@ -67,10 +71,10 @@ fn arrivals(red: bool, start: Instant) -> Vec<Packet> {
 
 #[test]
 fn packets_become_samples_without_allocating() {
-    for red in [false, true] {
+    for carried in CARRIED {
         for pull in [120, 441, 480] {
             let start = now();
-            let arrivals = arrivals(red, start);
+            let arrivals = arrivals(carried, start);
             let mut arrivals = arrivals.iter().peekable();
             let mut receiver = Receiver::new(ReceiverConfig::default()).expect("memory");
             let mut out = [0.0; 480];
@@ -88,7 +92,7 @@ fn packets_become_samples_without_allocating() {
             };
             play(0, SETTLED * 10);
             let (count, stats) = allocations_of(|| play(SETTLED * 10, FRAMES * 10));
-            let shown = format!("pulls of {pull}, with copies: {red}: {stats:?}");
+            let shown = format!("pulls of {pull}, with {carried:?}: {stats:?}");
             assert_eq!(count, 0, "{shown}");
             assert!(
                 stats.concealed_samples > 0 && stats.fec_used + stats.red_used + stats.dred_used > 0,

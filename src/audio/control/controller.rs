@@ -63,11 +63,10 @@ struct Spent {
 impl Spent {
     fn on_packet(&mut self, plan: &Plan, payload_bytes: usize) {
         let seconds = f64::from(plan.frame.ms()) / 1000.0;
-        let copies = 1.0 + f64::from(plan.red_copies);
         let kept = (-seconds / SPENT_MEMORY_S).exp();
-        self.told = self.told * kept + copies * f64::from(plan.bitrate.bps()) * seconds;
-        let voice = payload_bytes.saturating_sub(RedHeader::Whole.bytes(plan.red_copies));
-        self.spent = self.spent * kept + voice as f64 * 8.0;
+        self.told = self.told * kept + plan.voices() * f64::from(plan.bitrate.bps()) * seconds;
+        let voice = payload_bytes as f64 - plan.carried_header_bytes(RedHeader::Whole);
+        self.spent = (self.spent * kept + voice * 8.0).max(0.0);
     }
 
     /// In thousandths, where so many bits a second are told.
@@ -275,7 +274,7 @@ mod tests {
                 let plan = controller.plan();
                 let packets = 48_000 / plan.frame.samples() as u64;
                 let bytes = plan.bitrate.bps() as f64 / 8.0 / packets as f64;
-                let copies = 1.0 + f64::from(plan.red_copies);
+                let copies = plan.voices();
                 for _ in 0..packets {
                     controller.on_sent((bytes * copies) as usize);
                     sent.packets += 1;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::{Abilities, Controller, Plan, Policy};
 use crate::audio::{Bitrate, FrameLength, Latency, SenderConfig};
 use crate::rtp::{
-    LEAST_BPS, MAX_RED_COPIES, MAX_RED_DISTANCE, Progress, ReceiverReport, RedHeader, Samples, Sent, SentLog,
+    LEAST_BPS, MAX_PARITY_FRAMES, MAX_RED_COPIES, MAX_RED_DISTANCE, Progress, ReceiverReport, RedHeader,
+    Samples, Sent, SentLog,
 };
 
 /// Of a script: each step is a choice among thousands of plans.
@@ -73,6 +74,7 @@ impl Script<'_> {
             bitrate: self.one_of(&[Bitrate::MIN, Bitrate::clamped(24_000), Bitrate::MAX]),
             fec: self.one_of(&[false, true]),
             red_distance: self.one_of(&[0, 1, 3, MAX_RED_DISTANCE, u8::MAX]),
+            parity: self.one_of(&[0, 2, MAX_PARITY_FRAMES, u8::MAX]),
             dred_ms: self.one_of(&[0, 60, 240, 1040]),
         }
     }
@@ -161,9 +163,9 @@ impl Scene {
     fn second(&mut self, lost: u64, rtt: Duration, jitter: Duration) {
         let plan = self.controller.plan();
         let packets = 48_000 / plan.frame.samples() as u64;
-        let header = RedHeader::Whole.bytes(plan.red_copies);
-        let payload =
-            header + (1 + usize::from(plan.red_copies)) * plan.bitrate.bps() as usize / 8 / packets as usize;
+        let header = plan.carried_header_bytes(RedHeader::Whole);
+        let payload = header + plan.voices() * f64::from(plan.bitrate.bps()) / 8.0 / packets as f64;
+        let payload = payload as usize;
         for packet in 0..packets {
             self.log.on_sent(self.now + plan.frame.duration() * packet as u32, payload);
             self.controller.on_sent(payload);
@@ -191,6 +193,8 @@ impl Scene {
         assert!(plan.red_distance <= MAX_RED_DISTANCE, "{}", said());
         assert!(plan.red_copies <= MAX_RED_COPIES, "{}", said());
         assert_eq!(plan.red_copies > 0, plan.red_distance > 0, "{}", said());
+        assert!(plan.parity == 0 || (abilities.parity() && plan.red_copies == 0), "{}", said());
+        assert!(plan.parity <= MAX_PARITY_FRAMES, "{}", said());
         assert!(plan.dred_ms == 0 || abilities.dred, "{}", said());
         assert!(!plan.fec || (abilities.fec && policy.fec != Some(false)), "{}", said());
         assert!(plan.expected_loss_percent <= 100, "{}", said());

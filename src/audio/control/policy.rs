@@ -22,6 +22,8 @@ pub struct Policy {
     pub fec: Option<bool>,
     /// How many frames before its packet a copy was sent, 0 for no copies.
     pub red_distance: Option<u8>,
+    /// How many frames a block of parity covers, 0 for none. Copies that are fixed come before it.
+    pub parity: Option<u8>,
     /// How far back deep redundancy reaches, in milliseconds, 0 for none.
     pub dred_ms: Option<u32>,
 }

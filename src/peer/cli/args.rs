@@ -15,7 +15,7 @@ use crate::peer::load::LoadArgs;
 use crate::peer::replay::ReplayArgs;
 use crate::peer::simulate::SimulateArgs;
 use crate::peer::{DemoArgs, Exit, TraceSpec};
-use crate::rtp::MAX_RED_DISTANCE;
+use crate::rtp::{MAX_PARITY_FRAMES, MAX_RED_DISTANCE};
 use crate::signaling::PeerId;
 
 use super::ice_args::IceArgs;
@@ -119,6 +119,9 @@ pub struct PeerArgs {
     /// Copies (RED): how many frames before its packet each was sent, 0 for none [default: as the network asks]
     #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u8).range(0..=i64::from(MAX_RED_DISTANCE)), help_heading = "Audio")]
     pub red_distance: Option<u8>,
+    /// Parity: how many frames each block of it covers, 0 for none [default: as the network asks]
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u8).range(0..=i64::from(MAX_PARITY_FRAMES)), help_heading = "Audio")]
+    pub parity: Option<u8>,
     /// Deep redundancy (DRED): how far back it reaches, 0 for none, to 1040 [default: as the network asks]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=1040), help_heading = "Audio")]
     pub dred_ms: Option<u32>,
@@ -267,6 +270,7 @@ impl PeerArgs {
             bitrate: self.bitrate,
             fec: self.no_fec.then_some(false),
             red_distance: self.red_distance,
+            parity: self.parity,
             dred_ms: self.dred_ms,
         }
     }

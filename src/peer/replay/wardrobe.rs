@@ -1,6 +1,6 @@
 //! Sound for packets whose own was not kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::audio::{Error, FrameLength, SenderConfig};
@@ -13,6 +13,9 @@ const EXPECTED_LOSS_PERCENT: u8 = 20;
 /// Payload type of the blocks; our receiver does not look at it.
 const PAYLOAD_TYPE: u8 = 111;
 
+/// Frames that came, as far back as parity reaches and packets overtake each other.
+const REMEMBERED: usize = 64;
+
 /// A payload and how it is read.
 pub(super) type Dressed = (PayloadFormat, Arc<[u8]>);
 
@@ -20,6 +23,8 @@ pub(super) type Dressed = (PayloadFormat, Arc<[u8]>);
 #[derive(Default)]
 pub(super) struct Wardrobe {
     voices: HashMap<(FrameLength, bool), Voice>,
+    /// What came of late.
+    came: VecDeque<RtpTimestamp>,
 }
 
 impl Wardrobe {
@@ -32,8 +37,10 @@ impl Wardrobe {
         timestamp: RtpTimestamp,
         heads: &[BlockHead],
     ) -> Result<Option<Dressed>, Error> {
+        let restored = self.restored(timestamp, heads);
+        self.come(timestamp);
         let mut packets = Vec::with_capacity(heads.len());
-        for head in heads {
+        for head in heads.iter().filter(|head| head.bytes > 0 || restored == Some(head.age)) {
             match self.packet(timestamp - head.age, head)? {
                 Some(packet) => packets.push((head.age, packet)),
                 None if head.age.is_empty() => return Ok(None),
@@ -54,6 +61,22 @@ impl Wardrobe {
         let mut payload = Vec::new();
         let written = red::write(PAYLOAD_TYPE, &older, &newest, &mut payload);
         Ok(written.is_ok().then(|| (PayloadFormat::Red, payload.into())))
+    }
+
+    /// The age of the one frame that is missing of those that parity covers.
+    fn restored(&mut self, timestamp: RtpTimestamp, heads: &[BlockHead]) -> Option<Samples> {
+        let covered = heads.iter().filter(|head| head.bytes == 0).map(|head| head.age);
+        let mut missing = covered.filter(|age| !self.came.contains(&(timestamp - *age)));
+        let age = missing.next().filter(|_| missing.next().is_none())?;
+        self.come(timestamp - age);
+        Some(age)
+    }
+
+    fn come(&mut self, timestamp: RtpTimestamp) {
+        self.came.push_back(timestamp);
+        if self.came.len() > REMEMBERED {
+            self.came.pop_front();
+        }
     }
 
     fn packet(&mut self, timestamp: RtpTimestamp, head: &BlockHead) -> Result<Option<Arc<[u8]>>, Error> {
@@ -105,6 +128,31 @@ mod tests {
         assert_eq!(format, PayloadFormat::Red);
         let copy = red::parse(&payload).unwrap().redundant()[0].clone();
         assert_eq!(&payload[copy.bytes], &first[..]);
+    }
+
+    #[test]
+    fn of_what_parity_covers_the_one_frame_that_did_not_come_is_restored() {
+        let at = |n: u64| RtpTimestamp((1 << 32) + 480 * n);
+        let own = head(0, 480, false, false);
+        let covered = |back: i64| BlockHead { bytes: 0, ..head(480 * back, 480, false, false) };
+        let heads = [covered(3), covered(2), covered(1), own];
+        let restored = |came: &[u64]| {
+            let mut wardrobe = Wardrobe::default();
+            came.iter().for_each(|n| drop(wardrobe.payload(at(*n), &[own]).unwrap()));
+            let (format, payload) = wardrobe.payload(at(10), &heads).unwrap().unwrap();
+            match format {
+                PayloadFormat::Opus => vec![],
+                PayloadFormat::Red => red::parse(&payload)
+                    .unwrap()
+                    .redundant()
+                    .iter()
+                    .map(|block| block.offset.0 / 480)
+                    .collect(),
+            }
+        };
+        assert_eq!(restored(&[7, 9]), [2]);
+        assert_eq!(restored(&[7, 8, 9]), [0i64; 0], "nothing is missing");
+        assert_eq!(restored(&[7]), [0i64; 0], "two are");
     }
 
     #[test]

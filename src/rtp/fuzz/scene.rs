@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::rtp::{Packet, PayloadFormat, RtpTimestamp, Samples, SeqExtender, TimestampExtender, red};
+use crate::rtp::{
+    Packet, PayloadFormat, RedPacker, RtpTimestamp, Samples, SeqExtender, TimestampExtender, red,
+};
 
 /// Most steps of a script, and most packets that they make: beyond them an input is slow and not more interesting.
 const MAX_STEPS: usize = 400;
@@ -85,6 +87,9 @@ pub struct Scene<'a> {
     /// The last payloads, for redundant copies.
     sent: VecDeque<(u32, Arc<[u8]>)>,
     copies: usize,
+    /// How many frames a block of parity covers, where there are no copies.
+    parity: u8,
+    packer: RedPacker,
     /// How much faster than true time the sender's clock is, in parts per million.
     ppm: i32,
     random: u32,
@@ -120,6 +125,8 @@ impl<'a> Scene<'a> {
             number: 0,
             sent: VecDeque::new(),
             copies: 0,
+            parity: 0,
+            packer: RedPacker::default(),
             ppm: 0,
             random: 1,
             packets: 0,
@@ -181,7 +188,11 @@ impl<'a> Scene<'a> {
             6 => self.wire_timestamp = self.wire_timestamp.wrapping_add(self.word() >> value),
             7 => self.change_source(value),
             8 => self.frame = FRAMES[usize::from(value & 7)],
-            9 => (self.copies, self.fec) = (usize::from(value & 3), value & 4 != 0),
+            9 => {
+                let is_parity = value & 8 != 0;
+                (self.copies, self.fec) = (usize::from(value & 3), value & 4 != 0);
+                (self.copies, self.parity) = if is_parity { (0, (value & 7) + 1) } else { (self.copies, 0) };
+            }
             10 => self.arbitrary(value, listener),
             11 => {
                 let ms = u64::from(self.byte());
@@ -292,7 +303,7 @@ impl<'a> Scene<'a> {
         let content = Content { frame: self.frame, number: self.number, fec: self.fec, dtx };
         let plain = listener.payload(content);
         let (format, payload) = match self.copies {
-            0 => (PayloadFormat::Opus, plain.clone()),
+            0 => self.with_parity(&plain),
             copies => (PayloadFormat::Red, self.with_copies(copies, &plain)),
         };
         let packet = Packet {
@@ -312,6 +323,14 @@ impl<'a> Scene<'a> {
         self.wire_seq = self.wire_seq.wrapping_add(1);
         self.wire_timestamp = self.wire_timestamp.wrapping_add(self.frame.0 as u32);
         packet
+    }
+
+    fn with_parity(&mut self, plain: &Arc<[u8]>) -> (PayloadFormat, Arc<[u8]>) {
+        let timestamp = u64::from(self.wire_timestamp);
+        match self.packer.pack_parity(111, self.parity, timestamp, (self.frame.0 as u64, plain)) {
+            Some(payload) => (PayloadFormat::Red, payload.into()),
+            None => (PayloadFormat::Opus, plain.clone()),
+        }
     }
 
     fn with_copies(&self, copies: usize, plain: &Arc<[u8]>) -> Arc<[u8]> {
@@ -340,6 +359,7 @@ impl<'a> Scene<'a> {
     /// An honest stream on a quiet network, on the same timeline, for so long: whatever was before, it is heard.
     pub fn tail(&mut self, length: Duration, listener: &mut impl Listener) -> Tail {
         (self.frame, self.pull, self.copies, self.fec, self.ppm) = (TAIL_FRAME, TAIL_PULL, 0, false, 0);
+        self.parity = 0;
         let mut last = (self.now, RtpTimestamp(0));
         for _ in 0..length.as_micros() / TAIL_FRAME.duration().as_micros() {
             self.pass(TAIL_FRAME.duration(), listener);
