@@ -17,6 +17,7 @@ mod bottleneck;
 mod buffer;
 mod decision;
 pub mod fuzz;
+mod hiccups;
 mod histogram;
 mod jitter_buffer;
 mod loss;

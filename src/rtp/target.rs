@@ -4,17 +4,20 @@
 //! on one scale, milliseconds, and the target is where their sum is least:
 //!
 //! ```text
-//! cost(d) = d + price x ( EVENT x P(late)  +  (1 - EVENT) x E[share of the frame that is missed] )
+//! cost(d) = dear(d) + price x ( EVENT x P(late)  +  (1 - EVENT) x E[share of the frame that is missed] )
 //! ```
 //!
 //! over the delays at which frames became available of late, by whichever copy came first. A frame that redundancy
-//! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays. Where jitter is
+//! repairs counts with the delay of its repair, so the target reaches for redundancy exactly when that pays. Who waits for
+//! whatever comes has `dear(d) = d`. For the others it is a curve: a little delay is not noticed, and of much each further
+//! millisecond is (Idd of ITU-T G.107 has that shape); what the price says holds where its slope is 1. Where jitter is
 //! wide that sum is flat, and a target that went to and fro along it would change the tempo for nothing: it stays where it is
 //! while no other is clearly cheaper.
 //!
 //! Jitter is known well only from many seconds, and what a stall did must be forgotten within two. So arrivals are
 //! remembered twice, and the long memory asks for no more above what the short one does than half of what frames usually
-//! wait: nothing where they come as they were sent but for a stall.
+//! wait: nothing where they come as they were sent but for a stall. A few milliseconds it may ask for anywhere where
+//! [hiccups](super::hiccups) come back.
 //!
 //! What repairs are worth waiting for no stall changes: they come so long after what they repair as the sender sends them.
 //! They are rare, so that is known from a third and longest memory. It is waited for at the least, and added to what the
@@ -25,6 +28,7 @@
 //! little: to speak the rest of a burst faster costs more than the words that it has not got.
 
 use super::Samples;
+use super::hiccups::Hiccups;
 use super::histogram::{BIN_US, Histogram};
 use super::ramp::{Ramp, Reach};
 use super::stalls::Stalls;
@@ -45,6 +49,11 @@ const RECENT_MS_PER_PERCENT: f32 = 10.0;
 const REPAIRS_MS: f32 = 20_000.0;
 /// How far above the short memory's optimum the long one goes at the most.
 const LONGER_US: i64 = 20_000;
+/// And how far it may go wherever there are hiccups.
+const HICCUP_US: i64 = 8_000;
+/// The delay above the fastest packets', in milliseconds, at which a percent of missed frames is worth what its price says. By
+/// the root of the delay it is worth more below and less above.
+const PRICED_AT_MS: f32 = 35.0;
 /// Kept above the computed optimum: scheduling of our own threads, and the width of a bin.
 const MARGIN_US: i64 = 700;
 /// The target follows a rise at once, and a fall at this rate: a target that sinks between two late packets only to
@@ -73,6 +82,7 @@ pub(super) struct Target {
     areas: Vec<f32>,
     target_us: i64,
     floor_us: i64,
+    hiccups: Hiccups,
     stalls: Stalls,
     ramp: Ramp,
 }
@@ -80,7 +90,8 @@ pub(super) struct Target {
 /// What the target trades against what.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TargetSettings {
-    /// Delay in milliseconds that one percent of frames missed is worth.
+    /// Delay in milliseconds that one percent of frames missed is worth: anywhere, or, for who catches up, at 35 ms above the
+    /// fastest packets.
     pub ms_per_percent: f32,
     /// The same where it is waited for repairs of what was lost.
     pub repair_ms_per_percent: f32,
@@ -121,6 +132,7 @@ impl Target {
             areas: Vec::with_capacity(2048),
             target_us: 0,
             floor_us: 0,
+            hiccups: Hiccups::default(),
             stalls: Stalls::default(),
             ramp: Ramp::default(),
         }
@@ -134,7 +146,7 @@ impl Target {
         self.recent.clear();
         self.sent_later.clear();
         self.has_repairs = false;
-        (self.stalls, self.ramp) = (Stalls::default(), Ramp::default());
+        (self.hiccups, self.stalls, self.ramp) = Default::default();
         self.target_us = delay_us + start_us;
         self.floor_us = delay_us;
         start_us
@@ -167,6 +179,9 @@ impl Target {
         let known = if self.settings.memory_ms > RECENT_MS { &self.recent } else { &self.delays };
         self.floor_us = known.quantile(0.01).unwrap_or(delay_us) - BIN_US / 2;
         let ceiling = self.floor_us + i64::from(self.settings.max_delay_ms) * 1000;
+        if !is_repair {
+            self.hiccups.observe(delay_us - self.floor_us, self.usual_us(), frame_ms);
+        }
         let usual = self.wanted(frame);
         if self.settings.catches_up && !is_repair {
             self.stalls.observe(delay_us - self.floor_us, usual - self.floor_us, frame_ms);
@@ -227,16 +242,23 @@ impl Target {
         let repair = self.worth_repair(frame);
         let least = self.floor_us + repair;
         let kept = Kept { us: self.target_us - MARGIN_US, floor_us: self.floor_us };
-        let mut optimum = |delays, price, kept| {
-            cheapest(delays, &mut self.areas, price, frame, kept).unwrap_or(self.floor_us)
+        let dear = if catches_up { Dear::Curve { floor_us: self.floor_us } } else { Dear::Line };
+        let mut optimum = |delays, dear, price, kept| {
+            cheapest(delays, &mut self.areas, dear, price, frame, kept).unwrap_or(self.floor_us)
         };
-        let long = optimum(&self.delays, ms_per_percent, Some(kept));
+        let long = optimum(&self.delays, dear, ms_per_percent, Some(kept));
         if !catches_up {
             return long.max(least);
         }
-        let recent = optimum(&self.recent, ms_per_percent.min(RECENT_MS_PER_PERCENT), None);
-        let usual = self.delays.quantile(0.5).map_or(0, |us| us - self.floor_us);
-        long.min(recent + (usual / 2).clamp(0, LONGER_US) + repair).max(least)
+        let recent = optimum(&self.recent, Dear::Line, ms_per_percent.min(RECENT_MS_PER_PERCENT), None);
+        let least_longer = if self.hiccups.come_back() { HICCUP_US } else { 0 };
+        let longer = (self.usual_us() / 2).clamp(least_longer, LONGER_US);
+        long.min(recent + longer + repair).max(least)
+    }
+
+    /// How much later than the fastest ones frames usually come.
+    fn usual_us(&self) -> i64 {
+        self.delays.quantile(0.5).map_or(0, |us| us - self.floor_us)
     }
 
     /// How long a repair is worth waiting for where packets come as they were sent.
@@ -245,7 +267,7 @@ impl Target {
             return 0;
         }
         let price = self.settings.repair_ms_per_percent;
-        cheapest(&self.sent_later, &mut self.areas, price, frame, None).unwrap_or(0)
+        cheapest(&self.sent_later, &mut self.areas, Dear::Line, price, frame, None).unwrap_or(0)
     }
 }
 
@@ -256,6 +278,31 @@ struct Kept {
     floor_us: i64,
 }
 
+/// How dear delay is.
+#[derive(Debug, Clone, Copy)]
+enum Dear {
+    /// Each millisecond as much as any other.
+    Line,
+    /// The dearer the more there is above the fastest packets'.
+    Curve { floor_us: i64 },
+}
+
+impl Dear {
+    /// What a delay of `to_us` costs more than one of `from_us`, in milliseconds.
+    fn ms(self, from_us: i64, to_us: i64) -> f32 {
+        match self {
+            Dear::Line => (to_us - from_us) as f32 / 1000.0,
+            Dear::Curve { floor_us } => curve(to_us - floor_us) - curve(from_us - floor_us),
+        }
+    }
+}
+
+/// The integral of the root of the delay over [`PRICED_AT_MS`], in milliseconds.
+fn curve(above_us: i64) -> f32 {
+    let above_ms = above_us.max(0) as f32 / 1000.0;
+    above_ms * (above_ms / PRICED_AT_MS).sqrt() / 1.5
+}
+
 /// The delay with the least cost, by what is remembered of arrivals, or the one that is `kept`.
 ///
 /// Walks the histogram from the top down. At each edge `d`, `later` is P(delay > d) and `area` its integral above d; a
@@ -263,6 +310,7 @@ struct Kept {
 fn cheapest(
     delays: &Histogram,
     areas: &mut Vec<f32>,
+    dear: Dear,
     ms_per_percent: f32,
     frame: Samples,
     kept: Option<Kept>,
@@ -281,8 +329,7 @@ fn cheapest(
         areas.push(area);
         let beyond = if index >= frame_bins { areas[index - frame_bins] } else { 0.0 };
         let missed = (area - beyond) / frame_bins as f32;
-        let cost =
-            (edge_us - base) as f32 / 1000.0 + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
+        let cost = dear.ms(base, edge_us) + price * (EVENT_SHARE * later + (1.0 - EVENT_SHARE) * missed);
         if kept.is_some_and(|kept| (edge_us - kept.us).abs() <= BIN_US / 2) {
             kept_at = Some((edge_us, cost));
         }
@@ -327,6 +374,24 @@ mod tests {
             target.observe(if n % 200 == 199 { 80_000 } else { 200 }, Samples::ZERO, FRAME);
         }
         assert!(target.us() < 5_000, "{}", target.us());
+    }
+
+    #[test]
+    fn hiccups_that_come_back_are_waited_for_where_there_is_hardly_any_delay_and_not_where_there_is_much() {
+        let waits_ms = |jitter_us: i64| {
+            let mut target = Target::new(TargetSettings::default());
+            target.restart(0, 2000);
+            let mut waits = [0.0; 2];
+            for n in 0..3000 {
+                let hiccup_us = if n % 150 == 149 { 6000 } else { 0 };
+                target.observe(n % 2 * jitter_us + hiccup_us, Samples::ZERO, FRAME);
+                waits[usize::from(n > 2000 && n % 150 == 148)] = ms(target.us() - jitter_us);
+            }
+            waits[1]
+        };
+        let (quick, slow) = (waits_ms(200), waits_ms(100_000));
+        assert!((6.0..8.0).contains(&quick), "one of 150 comes 6 ms late: {quick}");
+        assert!(slow < 2.0, "the same above 100 ms of jitter: {slow}");
     }
 
     #[test]
